@@ -1,0 +1,76 @@
+"""The port of the bytes. Engine: `blobs.local` (zone folders on disk), later `blobs.s3`.
+
+Everything stored is encrypted under a data key of its own and checksummed per frame; what these calls
+return is durable.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from schemas.manifest import Extent, Manifest
+
+
+class KeySource(Protocol):
+    """Wraps and unwraps data keys (access.keyring)."""
+
+    def wrap(self, key_id: str, data_key: bytes) -> bytes:
+        """The data key encrypted under that bucket key: nonce (12) ‖ ciphertext (32) ‖ tag (16)."""
+
+    def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        """The data key. Raises KeyMissing without the bucket key, BlobCorrupt when it does not verify."""
+
+
+class BlobWriter(Protocol):
+    """One extent being written. Exactly one of finish and abort must be called."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next bytes. May return before they are stored, and waits when it runs too far ahead."""
+
+    async def finish(self) -> Extent:
+        """Everything written is durable, under the extent returned."""
+
+    async def abort(self) -> None:
+        """Remove what was written. Never raises for a writer that failed."""
+
+
+class BlobStore(Protocol):
+    """Durable, immutable, encrypted bytes."""
+
+    async def put(self, key_id: str, data: bytes) -> Manifest:
+        """Store a small object (up to `pack_limit` bytes) inline or in a pack."""
+
+    def writer(self, key_id: str) -> BlobWriter:
+        """Store an extent of unknown length in a blob file of its own."""
+
+    async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
+        """Bytes of a small range (up to a few MiB) at once.
+
+        Raises BlobMissing or BlobCorrupt; bytes that fail their check are never returned."""
+
+    def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
+        """The bytes of a range in chunks of at most 1 MiB, each verified before it is yielded."""
+
+    async def expand(self, manifest: Manifest) -> Manifest:
+        """The whole manifest of a spilled one; itself otherwise."""
+
+    async def spill(self, key_id: str, manifest: Manifest) -> Manifest:
+        """The manifest, stored as a blob when its encoding is longer than SPILL_BYTES."""
+
+    async def share(self, key_id: str, manifest: Manifest, holder: bytes) -> Manifest:
+        """A manifest of the same bytes for a copy: data keys wrapped anew under `key_id`, a second
+        reference durably recorded under every blob for `holder` (16 bytes). Inline bytes are repeated."""
+
+    async def free(self, manifest: Manifest) -> int:
+        """Drop this manifest's reference; bytes that nothing else refers to are removed.
+        Returns the bytes freed. Harmless when repeated."""
+
+    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
+        """Free every blob made before `before` (Unix milliseconds) that no live manifest names:
+        leftovers of requests that ended before their event. Returns the bytes freed."""
+
+    async def close(self) -> None: ...
+
+
+def extent_frames(extent: Extent, frame_size: int) -> int:
+    """How many frames hold the extent."""
+    return max(1, -(-extent.length // frame_size))

@@ -1,0 +1,1 @@
+"""The log: the port (`contract`) and its engines. Imports only `schemas`."""

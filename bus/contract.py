@@ -1,0 +1,85 @@
+"""The port of the log. Engines: `bus.local` (segments on disk), later `bus.kafka`.
+
+A *topic* has *partitions*, each an append-only sequence of records numbered by *offset* from 0. What a
+reader sees of a partition is always a prefix of what was appended, in order, without gaps.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from schemas.receipts import Receipt
+
+
+class Record(NamedTuple):
+    """One record. `time` is the append time in Unix milliseconds, never falling along a partition."""
+
+    offset: int
+    time: int
+    payload: bytes
+
+
+class PartitionLog(Protocol):
+    """One partition, as its single writer holds it. Blocking: call it from the writer's thread."""
+
+    @property
+    def start_offset(self) -> int:
+        """The first offset still kept (retention may have removed earlier ones)."""
+
+    @property
+    def end_offset(self) -> int:
+        """The offset that the next record gets."""
+
+    def append(self, payloads: Sequence[bytes], *, sync: bool = True) -> tuple[int, int]:
+        """Append the records as one batch; returns the first one's offset and the batch's time.
+
+        With `sync` the batch, and everything appended before it, is on stable storage when this returns.
+        All of the batch is kept, or (raised, or crashed before the return) possibly none of it.
+        Raises StorageFull when the device is full: nothing was appended and the log can be used on.
+        Raises LogBroken after a failed write whose effect is unknown: the log refuses all further
+        appends until it is opened anew.
+        """
+
+    def sync(self) -> int:
+        """Make everything appended durable; returns the end offset that is now durable."""
+
+    def read(self, offset: int, limit: int = 1024) -> list[Record]:
+        """Up to about `limit` records from `offset` (whole batches; those before `offset` are cut off),
+        empty at the end. Raises OffsetOutOfRange below start_offset, LogCorrupt on a damaged batch."""
+
+    def drop_before(self, offset: int) -> int:
+        """Remove whole segments that lie wholly below `offset`; returns the new start offset."""
+
+    def close(self) -> None: ...
+
+
+class Submitter(Protocol):
+    """The writer's side: append an event and wait until it was applied."""
+
+    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+        """Append the event; return once it is durable and applied, or refused by apply.
+
+        Raises SubmitTimeout when no receipt came in time: the event may or may not be applied, and its
+        bytes must be kept. Raises LogUnavailable when it was certainly not appended.
+        """
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic's current generation has."""
+
+
+class Subscription(Protocol):
+    """A consumer's durable place in a partition of facts or audit records.
+
+    Delivery is at least once and in order; `commit` is the only thing that moves the durable position.
+    """
+
+    def __aiter__(self) -> AsyncIterator[list[Record]]: ...
+
+    async def commit(self, offset: int) -> None:
+        """Everything below `offset` is done with, and its effect durable."""
+
+
+def follow(log: PartitionLog, offset: int) -> Iterator[Record]:
+    """Every record from `offset` to the end as it is now."""
+    while records := log.read(offset):
+        yield from records
+        offset = records[-1].offset + 1

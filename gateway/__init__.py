@@ -1,0 +1,1 @@
+"""HTTP: the S3 wire protocol and the REST API. It knows HTTP and XML; nothing below it does."""

@@ -1,0 +1,220 @@
+"""The port of the index. Engines: `index.sqlite`, later `index.cassandra`.
+
+Keys order by the bytes of their UTF-8 (which is the order of their code points).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, Protocol
+
+from schemas.rows import Bucket, BucketEpoch, ObjectVersion, Part, Upload
+
+
+class KeyWant(NamedTuple):
+    """Which part of a key's state an event needs. A plain put needs only the head and the null version."""
+
+    bucket_id: bytes
+    key: str
+    version: str | None = None
+    upload_id: str | None = None
+    part_number: int | None = None
+
+
+class KeyState(NamedTuple):
+    """The bounded state of one key that apply decides on.
+
+    head       the newest version, object or delete marker
+    null       the version whose id is "null" (may be the head)
+    target     the version that the event names
+    successor  the version just older than `target`, which becomes head when a head is removed
+    upload     the upload that the event names
+    part       the part that the event would replace
+    """
+
+    head: ObjectVersion | None = None
+    null: ObjectVersion | None = None
+    target: ObjectVersion | None = None
+    successor: ObjectVersion | None = None
+    upload: Upload | None = None
+    part: Part | None = None
+
+
+# --- what apply changes: rows to write, each idempotent ------------------------------------------------
+class PutVersion(NamedTuple):
+    """Insert or replace the row (bucket, key, rank) of `objects`."""
+
+    bucket_id: bytes
+    row: ObjectVersion
+
+
+class RemoveVersion(NamedTuple):
+    """Delete the row (bucket, key, rank) of `objects`."""
+
+    bucket_id: bytes
+    key: str
+    rank: int
+
+
+class SetHead(NamedTuple):
+    """The row of `current`: what GET, HEAD and LIST see. Never a delete marker."""
+
+    bucket_id: bytes
+    row: ObjectVersion
+
+
+class ClearHead(NamedTuple):
+    """No row in `current`: the key has no versions, or its newest is a delete marker."""
+
+    bucket_id: bytes
+    key: str
+
+
+class PutUpload(NamedTuple):
+    bucket_id: bytes
+    row: Upload
+
+
+class RemoveUpload(NamedTuple):
+    """Delete the upload and all its parts."""
+
+    bucket_id: bytes
+    key: str
+    upload_id: str
+
+
+class PutPart(NamedTuple):
+    upload_id: str
+    row: Part
+
+
+class PutEpoch(NamedTuple):
+    """What this object partition knows of a bucket. Status "deleted" removes the epoch row."""
+
+    row: BucketEpoch
+
+
+class PutBucket(NamedTuple):
+    row: Bucket
+
+
+class RemoveBucket(NamedTuple):
+    row: Bucket
+
+
+Change = (
+    PutVersion | RemoveVersion | SetHead | ClearHead | PutUpload | RemoveUpload | PutPart | PutEpoch
+    | PutBucket | RemoveBucket
+)
+
+
+class PendingFacts(NamedTuple):
+    """Facts of one batch, kept with the rows until the facts log has them durably.
+
+    first, last  the offsets of the batch's first and last event
+    facts        their encodings, in order
+    """
+
+    first: int
+    last: int
+    facts: tuple[bytes, ...]
+
+
+class IndexWriter(Protocol):
+    """The materializer's side. One writer per partition; a batch is written between begin and commit."""
+
+    async def position(self, topic: str, partition: int) -> int:
+        """The offset of the first event not yet applied (0 in a new index)."""
+
+    async def load(self, wants: Sequence[KeyWant]) -> list[KeyState]:
+        """The state of each key, in order, seeing everything written so far (uncommitted too)."""
+
+    async def epoch(self, partition: int, bucket_id: bytes) -> BucketEpoch | None:
+        """The bucket's epoch in this object partition."""
+
+    async def bucket(self, name: str) -> Bucket | None:
+        """The bucket of that name, seeing everything written so far."""
+
+    async def write(self, partition: int, changes: Sequence[Change]) -> None:
+        """Write rows; nothing of it is visible to readers, or survives a crash, before `commit`."""
+
+    async def commit(self, topic: str, partition: int, next_offset: int, facts: PendingFacts | None) -> None:
+        """Make what was written since the last commit visible, together with the new position and the
+        batch's facts: all of it or none. Durable at the latest with the next `checkpoint`."""
+
+    async def rollback(self) -> None:
+        """Forget what was written since the last commit."""
+
+    async def pending_facts(self, topic: str, partition: int) -> list[PendingFacts]:
+        """Facts not yet trimmed, in order."""
+
+    async def trim_facts(self, topic: str, partition: int, through: int) -> None:
+        """Forget pending facts of batches whose last offset is at most `through`."""
+
+    async def checkpoint(self) -> None:
+        """Everything committed so far is on stable storage when this returns."""
+
+
+class ListEntry(NamedTuple):
+    """One key of a listing. `created_at` in Unix milliseconds, size in bytes, etag without quotes."""
+
+    key: str
+    size: int
+    etag: str
+    created_at: int
+    storage_class: str
+    owner_id: str
+    checksum_algorithm: str
+    checksum_type: str
+
+
+class IndexReader(Protocol):
+    """Everybody else's side. Every read sees every commit that ended before it began.
+
+    A row that does not match its checksum raises IndexCorrupt, naming table and key.
+    """
+
+    async def bucket(self, name: str) -> Bucket | None: ...
+
+    async def buckets(self, prefix: str, after: str, limit: int) -> list[Bucket]:
+        """Buckets by name, those after `after` ("" for all)."""
+
+    async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
+        """The head, unless it is a delete marker."""
+
+    async def newest(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
+        """The newest version, delete marker or not."""
+
+    async def version(self, bucket_id: bytes, key: str, version: str) -> ObjectVersion | None: ...
+
+    async def list_current(
+        self, bucket_id: bytes, start: str, inclusive: bool, stop: str | None, limit: int
+    ) -> list[ListEntry]:
+        """Up to `limit` keys in order: from `start` (itself too when `inclusive`) up to, without, `stop`."""
+
+    async def list_versions(
+        self, bucket_id: bytes, start: str, below_rank: int | None, stop: str | None, limit: int
+    ) -> list[ObjectVersion]:
+        """Versions by key, newest first. From the key `start` on; when `below_rank` is given, of the key
+        `start` only the versions of a lower rank (0: none of them)."""
+
+    async def upload(self, bucket_id: bytes, key: str, upload_id: str) -> Upload | None: ...
+
+    async def list_uploads(
+        self, bucket_id: bytes, start: str, after_upload: str | None, stop: str | None, limit: int
+    ) -> list[Upload]:
+        """Uploads by key and upload id. From the key `start` on; when `after_upload` is given, of the key
+        `start` only the uploads with a greater id."""
+
+    async def parts(self, upload_id: str, after: int, limit: int) -> list[Part]:
+        """Parts by number, those above `after`."""
+
+    async def has_versions(self, bucket_id: bytes) -> bool:
+        """Whether the bucket holds any version or delete marker."""
+
+    async def applied(self, topic: str, partition: int) -> int:
+        """The position: offset of the first event that is not applied yet."""
+
+    def all_versions(self, batch: int = 1000) -> AsyncIterator[list[tuple[bytes, ObjectVersion]]]:
+        """Every row of `objects` with its bucket id, for the collector and for verification."""
+
+    def all_parts(self, batch: int = 1000) -> AsyncIterator[list[Part]]:
+        """Every part of every upload in progress."""

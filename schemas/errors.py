@@ -1,0 +1,250 @@
+"""Domain errors: one per thing that can go wrong, without HTTP. `gateway/errors.py` maps them to S3 codes.
+
+Each message tells the user what was wrong, with the offending value, and what would be right.
+"""
+
+
+class StrandlineError(Exception):
+    """Base of everything raised on purpose. `details` are extra elements of an S3 error answer."""
+
+    def __init__(self, message: str = "", **details: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+# --- the log -----------------------------------------------------------------------------------------
+class LogError(StrandlineError):
+    """Something about the log itself."""
+
+
+class LogCorrupt(LogError):
+    """A batch that was once durable does not check: named by file and byte position."""
+
+
+class LogBroken(LogError):
+    """A write failed in a way that leaves its effect unknown; the log must be opened anew."""
+
+
+class StorageFull(StrandlineError):
+    """The device (log, index or blobs) is full; nothing was changed."""
+
+
+class OffsetOutOfRange(LogError):
+    """The offset lies below the start of the log or beyond its end."""
+
+
+class LogUnavailable(LogError):
+    """The event was certainly not appended (queue full, log broken, shutting down): try again."""
+
+
+class SubmitTimeout(LogError):
+    """No receipt in time: the outcome is unknown."""
+
+
+# --- stored bytes ------------------------------------------------------------------------------------
+class BlobMissing(StrandlineError):
+    """A blob that a manifest names is not where it should be."""
+
+
+class BlobCorrupt(StrandlineError):
+    """Stored bytes do not match their checksum: named by file and position, never served."""
+
+
+class KeyMissing(StrandlineError):
+    """The bucket key or master key that protects the data is not in the key store."""
+
+
+class IndexCorrupt(StrandlineError):
+    """A row of the index does not match its checksum."""
+
+
+class RequestTimeout(StrandlineError):
+    """The client stopped sending in the middle of the body."""
+
+
+# --- who and what ------------------------------------------------------------------------------------
+class AccessDenied(StrandlineError):
+    """The caller may not do this."""
+
+
+class SignatureDoesNotMatch(AccessDenied):
+    """The signature was computed with another secret or over another request."""
+
+
+class InvalidAccessKeyId(AccessDenied):
+    """No such access key."""
+
+
+class RequestTimeTooSkewed(AccessDenied):
+    """The client's clock and ours differ by more than 15 minutes."""
+
+
+class ExpiredRequest(AccessDenied):
+    """A presigned URL past its expiry."""
+
+
+class MissingSecurityHeader(AccessDenied):
+    """A header that the signature needs is missing."""
+
+
+class AuthorizationHeaderMalformed(AccessDenied):
+    """The Authorization header cannot be read, or names another region or service."""
+
+
+class AuthorizationQueryParametersError(AccessDenied):
+    """The X-Amz-… query parameters of a presigned URL cannot be read."""
+
+
+class InvalidToken(AccessDenied):
+    """A session or bearer token that is malformed, unknown or expired."""
+
+
+# --- requests ----------------------------------------------------------------------------------------
+class InvalidArgument(StrandlineError):
+    """An argument has a value that is not allowed."""
+
+
+class InvalidRequest(StrandlineError):
+    """The request is self-contradictory or misses something it needs."""
+
+
+class InvalidURI(StrandlineError):
+    """The request's path cannot be read."""
+
+
+class KeyTooLong(StrandlineError):
+    """A key of more than 1,024 bytes."""
+
+
+class MalformedXML(StrandlineError):
+    """The XML body is not well formed or does not follow the schema."""
+
+
+class MetadataTooLarge(StrandlineError):
+    """User metadata of more than 2 KiB."""
+
+
+class RequestHeaderTooLarge(StrandlineError):
+    """Headers of more than 8 KiB altogether, or too many of them."""
+
+
+class InvalidDigest(StrandlineError):
+    """Content-MD5 or a checksum header is not base64 of the right length."""
+
+
+class BadDigest(StrandlineError):
+    """The body does not match its Content-MD5 or checksum."""
+
+
+class ContentSHA256Mismatch(StrandlineError):
+    """The body does not match x-amz-content-sha256."""
+
+
+class IncompleteBody(StrandlineError):
+    """The body ended before the announced length."""
+
+
+class MissingContentLength(StrandlineError):
+    """A write without Content-Length."""
+
+
+class EntityTooLarge(StrandlineError):
+    """A body beyond the limit of the operation."""
+
+
+class EntityTooSmall(StrandlineError):
+    """A part, other than the last, under 5 MiB."""
+
+
+class InvalidPart(StrandlineError):
+    """A part named in Complete does not exist or has another ETag or checksum."""
+
+
+class InvalidPartOrder(StrandlineError):
+    """The parts named in Complete are not in ascending order."""
+
+
+class InvalidPartNumber(StrandlineError):
+    """A GET names a part number that the object does not have."""
+
+
+class InvalidRange(StrandlineError):
+    """No byte of the object lies in the range."""
+
+
+class InvalidStorageClass(StrandlineError):
+    """An unknown storage class."""
+
+
+class InvalidTag(StrandlineError):
+    """A tag that breaks the rules."""
+
+
+class PreconditionFailed(StrandlineError):
+    """If-Match, If-None-Match, If-(Un)Modified-Since or their copy forms do not hold."""
+
+
+class NotModified(StrandlineError):
+    """A conditional read whose object did not change."""
+
+
+class ConditionalRequestConflict(StrandlineError):
+    """A conditional write met a concurrent one."""
+
+
+class MethodNotAllowed(StrandlineError):
+    """The method is not allowed on this resource (GET of a delete marker by version …)."""
+
+
+class NotImplementedOperation(StrandlineError):
+    """An operation or header that is not built yet."""
+
+
+class ServiceUnavailable(StrandlineError):
+    """A backend is slow or away: try again (503 SlowDown)."""
+
+
+# --- names -------------------------------------------------------------------------------------------
+class InvalidBucketName(StrandlineError):
+    """A bucket name that breaks the naming rules."""
+
+
+class NoSuchBucket(StrandlineError):
+    """The bucket does not exist."""
+
+
+class BucketAlreadyExists(StrandlineError):
+    """The name is taken by another owner."""
+
+
+class BucketAlreadyOwnedByYou(StrandlineError):
+    """The caller already has a bucket of that name."""
+
+
+class BucketNotEmpty(StrandlineError):
+    """A bucket that still holds versions cannot be deleted."""
+
+
+class InvalidBucketState(StrandlineError):
+    """The bucket's configuration does not allow this."""
+
+
+class InvalidLocationConstraint(StrandlineError):
+    """The region named in CreateBucket is not this one."""
+
+
+class NoSuchKey(StrandlineError):
+    """The key does not exist. `details` may carry delete_marker and version_id."""
+
+
+class NoSuchVersion(StrandlineError):
+    """The version does not exist."""
+
+
+class NoSuchUpload(StrandlineError):
+    """The multipart upload does not exist, was completed or aborted."""
+
+
+class ConfigurationError(StrandlineError):
+    """A setting, flag or file that cannot be used: told in one line, with a non-zero exit."""

@@ -1,0 +1,181 @@
+"""Events: what is appended to the log. Each says what a client asked for; apply decides what became of it.
+
+An event carries everything its application needs, resolved at ingest. The tag names the type and its
+version ("object.put/1"); a type is never changed once released: a new version is a new class with an
+upcaster from the old one. `rules` names the version of apply that the event was written for.
+"""
+
+import msgspec
+
+from schemas.manifest import NO_BYTES, Manifest
+from schemas.rows import Attributes, Bucket, BucketStatus, Checksum, Versioning
+
+OBJECT_VERSIONS = "object-versions"
+POLICIES = "policies"
+FACTS = "facts"
+AUDIT = "audit"
+
+RULES_VERSION = 1
+EVENT_LIMIT = 256 * 1024  # bytes of one encoded event
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Who asked, and how: kept with every event and repeated in its fact.
+
+    request_id  of the HTTP request or producer call, 16 bytes
+    actor       the principal's id
+    source      the client's address
+    operation   S3 operation name
+    region      set on events replicated from another region
+    cause       set when another processor made the event (lifecycle, replication …)
+    """
+
+    request_id: bytes
+    actor: str = ""
+    source: str = ""
+    operation: str = ""
+    region: str | None = None
+    cause: str | None = None
+
+
+class Condition(msgspec.Struct, frozen=True, array_like=True):
+    """If-Match and If-None-Match of a write, as unquoted ETags or "*"; decided against the head."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+class ObjectPut(msgspec.Struct, frozen=True, array_like=True, tag="object.put/1"):
+    """A new version of a key: by PutObject, CopyObject or (with `upload_id`) CompleteMultipartUpload.
+
+    nonce       8 random bytes that make the version id unique
+    upload_seq  the seq of the upload's last part as ingest saw it
+    discarded   bytes of parts that the completed object does not use
+    """
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    key: str
+    nonce: bytes
+    owner_id: str
+    size: int
+    etag: str
+    attributes: Attributes
+    manifest: Manifest
+    checksum: Checksum | None = None
+    condition: Condition | None = None
+    upload_id: str | None = None
+    upload_seq: int = 0
+    discarded: Manifest = NO_BYTES
+    rules: int = RULES_VERSION
+
+
+class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, tag="object.delete/1"):
+    """Remove a key (`version` None: the object, or a delete marker is put on it) or one version for good."""
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    key: str
+    nonce: bytes
+    owner_id: str
+    version: str | None = None
+    condition: Condition | None = None
+    rules: int = RULES_VERSION
+
+
+class UploadCreate(msgspec.Struct, frozen=True, array_like=True, tag="upload.create/1"):
+    """Begin a multipart upload."""
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    key: str
+    upload_id: str
+    owner_id: str
+    attributes: Attributes
+    checksum_algorithm: str | None = None
+    checksum_type: str = "COMPOSITE"
+    rules: int = RULES_VERSION
+
+
+class PartPut(msgspec.Struct, frozen=True, array_like=True, tag="part.put/1"):
+    """A part of an upload has landed; it replaces an earlier part of the same number."""
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    key: str
+    upload_id: str
+    number: int
+    size: int
+    etag: str
+    manifest: Manifest
+    checksum: Checksum | None = None
+    rules: int = RULES_VERSION
+
+
+class UploadAbort(msgspec.Struct, frozen=True, array_like=True, tag="upload.abort/1"):
+    """Give an upload up; `discarded` holds the bytes of all its parts as of `upload_seq`."""
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    key: str
+    upload_id: str
+    upload_seq: int
+    discarded: Manifest = NO_BYTES
+    rules: int = RULES_VERSION
+
+
+class EpochSet(msgspec.Struct, frozen=True, array_like=True, tag="bucket.epoch/1"):
+    """Tell one object partition the bucket's new epoch; appended to every partition of the topic."""
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    versioning: Versioning
+    status: BucketStatus
+    rules: int = RULES_VERSION
+
+
+class BucketCreate(msgspec.Struct, frozen=True, array_like=True, tag="bucket.create/1"):
+    """Make a bucket, if its name is free. `bucket.created_at` is overwritten by the commit time."""
+
+    origin: Origin
+    bucket: Bucket
+    rules: int = RULES_VERSION
+
+
+class BucketUpdate(msgspec.Struct, frozen=True, array_like=True, tag="bucket.update/1"):
+    """Change a bucket's versioning or status, if its epoch is still `expected_epoch`.
+
+    The new epoch is `expected_epoch` + 1. Status "deleted" removes the row and frees the name.
+    """
+
+    origin: Origin
+    name: str
+    bucket_id: bytes
+    expected_epoch: int
+    versioning: Versioning
+    status: BucketStatus
+    rules: int = RULES_VERSION
+
+
+ObjectEvent = ObjectPut | ObjectDelete | UploadCreate | PartPut | UploadAbort | EpochSet
+PolicyEvent = BucketCreate | BucketUpdate
+Event = ObjectEvent | PolicyEvent
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Event)
+
+
+def encode_event(event: Event) -> bytes:
+    """The event's bytes in the log (msgpack)."""
+    return _encoder.encode(event)
+
+
+def decode_event(payload: bytes) -> Event:
+    """The event of those bytes; msgspec.DecodeError when they are not one."""
+    return _decoder.decode(payload)

@@ -1,0 +1,57 @@
+"""Facts: what became true when an event was applied. Consumers live on them; the source seq deduplicates."""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.events import Origin
+from schemas.manifest import Manifest
+
+FactType = Literal[
+    "object.created",
+    "object.deleted",       # the object was removed for good
+    "object.marked",        # a delete marker was put on the key
+    "upload.created",
+    "part.stored",
+    "upload.aborted",
+    "bucket.created",
+    "bucket.updated",
+    "bucket.deleted",
+    "epoch.set",
+    "refused",
+    "nothing",              # applied, and nothing changed (delete of a key that is not there)
+]
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """The outcome of one event.
+
+    seq, time  of the source event: its place in the log, its commit time in Unix milliseconds
+    outcome    why the event was refused (schemas.receipts.Refusal), or ""
+    freed      bytes that nothing refers to any more, for the collector
+    """
+
+    seq: int
+    time: int
+    type: FactType
+    origin: Origin
+    bucket_id: bytes
+    key: str = ""
+    version: str = ""
+    size: int = 0
+    etag: str = ""
+    outcome: str = ""
+    upload_id: str = ""
+    freed: tuple[Manifest, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Fact)
+
+
+def encode_fact(fact: Fact) -> bytes:
+    return _encoder.encode(fact)
+
+
+def decode_fact(payload: bytes) -> Fact:
+    return _decoder.decode(payload)

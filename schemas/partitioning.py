@@ -1,0 +1,15 @@
+"""Which partition of `object-versions` a key falls in.
+
+partition = first 8 bytes of BLAKE2b-64(bucket id ‖ UTF-8 of the key), big endian, modulo the partition
+count. The count is fixed for a generation of the topic; so is this function, for ever.
+"""
+
+import hashlib
+
+
+def partition_of(bucket_id: bytes, key: str, partitions: int) -> int:
+    """The partition that orders every event of this key."""
+    if partitions == 1:
+        return 0
+    digest = hashlib.blake2b(bucket_id + key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % partitions

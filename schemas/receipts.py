@@ -1,0 +1,37 @@
+"""Receipts: the materializer's answer to the writer that waits for its event."""
+
+from typing import Literal
+
+import msgspec
+
+# Why apply refused an event.
+Refusal = Literal[
+    "",                     # applied
+    "stale-epoch",          # the bucket changed since ingest read it: resolve anew and try again
+    "bucket-fenced",        # the bucket is about to be deleted: wait and try again
+    "no-such-bucket",
+    "bucket-exists",
+    "precondition-failed",  # If-Match or If-None-Match
+    "no-such-key",          # If-Match on a key that is not there
+    "no-such-version",
+    "no-such-upload",
+    "part-landed-since",    # Complete or Abort raced with a part: read the parts anew and try again
+    "unknown-rules",        # the event was written for a later version of apply
+]
+
+
+class Receipt(msgspec.Struct, frozen=True, array_like=True):
+    """The outcome of one event, for its writer.
+
+    seq, time      the event's place in the log and its commit time, Unix milliseconds
+    version        of the version made, removed or marked; "" when there is none
+    delete_marker  the version made or removed is a delete marker
+    epoch          of a bucket event: the bucket's epoch now
+    """
+
+    seq: int
+    time: int
+    refusal: Refusal = ""
+    version: str = ""
+    delete_marker: bool = False
+    epoch: int = 0

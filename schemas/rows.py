@@ -1,0 +1,125 @@
+"""Rows of the index: what the materializer derives from the log and every reader reads."""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.ids import NULL_VERSION
+from schemas.manifest import Manifest
+
+Versioning = Literal["unversioned", "enabled", "suspended"]
+BucketStatus = Literal["open", "fenced", "deleted"]
+
+
+class Bucket(msgspec.Struct, frozen=True, array_like=True):
+    """A bucket. `epoch` grows with every change that decides the fate of its objects.
+
+    created_at  Unix milliseconds
+    key_id      the bucket key that wraps the data keys of new objects
+    """
+
+    bucket_id: bytes
+    name: str
+    owner_id: str
+    region: str
+    created_at: int
+    epoch: int
+    versioning: Versioning = "unversioned"
+    status: BucketStatus = "open"
+    key_id: str = ""
+
+
+class BucketEpoch(msgspec.Struct, frozen=True, array_like=True):
+    """What one object partition knows of a bucket: apply refuses events of an older epoch."""
+
+    bucket_id: bytes
+    epoch: int
+    versioning: Versioning
+    status: BucketStatus
+
+
+class Checksum(msgspec.Struct, frozen=True, array_like=True):
+    """A checksum that the client asked to be kept. `algorithm` as botocore names it (CRC32, SHA256 …),
+    `value` base64, with "-N" for a composite of N parts."""
+
+    algorithm: str
+    value: str
+    type: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
+
+
+class Attributes(msgspec.Struct, frozen=True, array_like=True):
+    """What a client says about an object beside its bytes.
+
+    headers   system metadata under lower-case header names: content-type, cache-control,
+              content-disposition, content-encoding, content-language, expires,
+              x-amz-website-redirect-location
+    metadata  user metadata, names lower case and without the x-amz-meta- prefix
+    """
+
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    storage_class: str = "STANDARD"
+
+
+class ObjectVersion(msgspec.Struct, frozen=True, array_like=True):
+    """One version of a key: an object or a delete marker.
+
+    version     "null" or 32 hex digits (schemas.ids.version_id)
+    rank        orders the versions of a key, newest highest
+    seq         the event that made it (schemas.seq)
+    created_at  commit time, Unix milliseconds
+    size        bytes of the object
+    etag        without quotes
+    manifest    None for a delete marker
+    ended_seq, ended_at  the event and the moment at which it stopped being the head; 0 while it is
+    """
+
+    key: str
+    version: str
+    rank: int
+    seq: int
+    created_at: int
+    owner_id: str
+    size: int = 0
+    etag: str = ""
+    attributes: Attributes = Attributes()
+    checksum: Checksum | None = None
+    manifest: Manifest | None = None
+    delete_marker: bool = False
+    ended_seq: int = 0
+    ended_at: int = 0
+
+    @property
+    def is_null(self) -> bool:
+        return self.version == NULL_VERSION
+
+
+class Upload(msgspec.Struct, frozen=True, array_like=True):
+    """A multipart upload in progress.
+
+    part_seq  the seq of the part that landed last (0: none); Complete and Abort carry it, and apply
+              refuses them when a part has landed since
+    """
+
+    key: str
+    upload_id: str
+    created_at: int
+    seq: int
+    owner_id: str
+    initiator: str
+    attributes: Attributes
+    checksum_algorithm: str | None = None
+    checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] = "COMPOSITE"
+    part_seq: int = 0
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """A part of an upload in progress; `number` from 1 to 10,000, `modified_at` in Unix milliseconds."""
+
+    number: int
+    size: int
+    etag: str
+    modified_at: int
+    manifest: Manifest
+    seq: int
+    checksum: Checksum | None = None
