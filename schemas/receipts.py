@@ -16,8 +16,11 @@ Refusal = Literal[
     "no-such-version",
     "no-such-upload",
     "part-landed-since",    # Complete or Abort raced with a part: read the parts anew and try again
-    "unknown-rules",        # the event was written for a later version of apply
 ]
+
+
+# Refusals that ingest answers by trying again with the same bytes, so their fact frees nothing.
+RETRYABLE: frozenset[str] = frozenset({"stale-epoch", "bucket-fenced", "part-landed-since"})
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

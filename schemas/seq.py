@@ -3,12 +3,14 @@
     bits 62..56 generation   55..44 partition   43..0 offset
 
 One key always falls in one partition of a generation, so for one key the order of the integers is the
-order of the log.
+order of the log. Events of `policies` are numbered as if their partition were POLICY_PARTITIONS and up,
+so that a seq names one event of either topic.
 """
 
 GENERATION_BITS = 7
 PARTITION_BITS = 12
 OFFSET_BITS = 44
+POLICY_PARTITIONS = 4000
 
 
 def encode_seq(generation: int, partition: int, offset: int) -> int:

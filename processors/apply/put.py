@@ -1,0 +1,105 @@
+"""apply ObjectPut: a new version of a key, decided against its head."""
+
+import msgspec
+
+from index.contract import Change, KeyState, PutVersion, RemoveUpload, RemoveVersion, SetHead
+from processors.apply.decision import Decision, Moment, freed, refuse
+from schemas.events import Condition, ObjectPut
+from schemas.facts import Fact
+from schemas.ids import NULL_VERSION, version_id
+from schemas.manifest import NO_BYTES, Manifest
+from schemas.receipts import Receipt, Refusal
+from schemas.rows import ObjectVersion, Versioning
+
+
+def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment: Moment) -> Decision:
+    """Put a version on top of the key; in an unversioned or suspended bucket it replaces the null one."""
+    refusal = _refusal(event, state)
+    if refusal:
+        return refuse(refusal, moment, event.origin, event.bucket_id, event.key, _brought(event))
+
+    head = state.head
+    rank = next_rank(head, moment.time)
+    keeps_versions = versioning == "enabled"
+    row = ObjectVersion(
+        key=event.key,
+        version=version_id(rank, event.nonce) if keeps_versions else NULL_VERSION,
+        rank=rank,
+        seq=moment.seq,
+        created_at=moment.time,
+        owner_id=event.owner_id,
+        size=event.size,
+        etag=event.etag,
+        attributes=event.attributes,
+        checksum=event.checksum,
+        manifest=event.manifest,
+    )
+    changes: list[Change] = [PutVersion(event.bucket_id, row), SetHead(event.bucket_id, row)]
+    replaced = None if keeps_versions else state.null
+    changes += supersede(event.bucket_id, head, replaced, moment)
+    if event.upload_id is not None:
+        changes.append(RemoveUpload(event.bucket_id, event.key, event.upload_id))
+    fact = Fact(
+        moment.seq, moment.time, "object.created", event.origin, event.bucket_id, event.key, row.version,
+        event.size, event.etag, "", event.upload_id or "",
+        freed(replaced.manifest if replaced else None, event.discarded),
+    )  # fmt: skip
+    return Decision(tuple(changes), Receipt(moment.seq, moment.time, version=row.version), fact)
+
+
+def next_rank(head: ObjectVersion | None, time: int) -> int:
+    """The rank of the version after `head`: the commit time, or one more than the head's."""
+    return time if head is None or head.rank < time else head.rank + 1
+
+
+def supersede(
+    bucket_id: bytes, head: ObjectVersion | None, replaced: ObjectVersion | None, moment: Moment
+) -> list[Change]:
+    """What happens to the old head and to the null version that is replaced, when a new head arrives."""
+    changes: list[Change] = []
+    if replaced is not None:
+        changes.append(RemoveVersion(bucket_id, replaced.key, replaced.rank))
+    if head is not None and (replaced is None or replaced.rank != head.rank):
+        ended = msgspec.structs.replace(head, ended_seq=moment.seq, ended_at=moment.time)
+        changes.append(PutVersion(bucket_id, ended))
+    return changes
+
+
+def check_condition(condition: Condition | None, head: ObjectVersion | None) -> Refusal:
+    """Decide If-Match and If-None-Match against the head; a delete marker counts as no object."""
+    if condition is None:
+        return ""
+    exists = head is not None and not head.delete_marker
+    etag = head.etag if head is not None and exists else None
+    if condition.if_match is not None:
+        if not exists:
+            return "no-such-key"
+        if condition.if_match not in ("*", etag):
+            return "precondition-failed"
+    if condition.if_none_match is not None and exists and condition.if_none_match in ("*", etag):
+        return "precondition-failed"
+    return ""
+
+
+def _refusal(event: ObjectPut, state: KeyState) -> Refusal:
+    if event.upload_id is not None:
+        if state.upload is None:
+            return "no-such-upload"
+        if state.upload.part_seq != event.upload_seq:
+            return "part-landed-since"
+    return check_condition(event.condition, state.head)
+
+
+def _brought(event: ObjectPut) -> tuple[Manifest, ...]:
+    """The bytes that come with the event. Those of a Complete belong to the upload until it is applied;
+    only where its manifests were spilled to is its own."""
+    if event.upload_id is None:
+        return freed(event.manifest)
+    return freed(spilled_only(event.manifest), spilled_only(event.discarded))
+
+
+def spilled_only(manifest: Manifest) -> Manifest:
+    """A manifest of nothing but the blob that the given one was spilled to."""
+    if manifest.spill is None:
+        return NO_BYTES
+    return Manifest("file", (manifest.spill,))

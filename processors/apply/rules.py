@@ -1,0 +1,79 @@
+"""apply itself: which rule decides which event, after the checks that all of them share."""
+
+from index.contract import KeyState, KeyWant
+from processors.apply.buckets import apply_bucket_create, apply_bucket_update, apply_epoch_set
+from processors.apply.decision import Decision, Moment, refuse
+from processors.apply.delete import apply_delete
+from processors.apply.put import apply_put
+from processors.apply.uploads import apply_part_put, apply_upload_abort, apply_upload_create
+from schemas.events import (
+    BucketCreate,
+    EpochSet,
+    ObjectDelete,
+    ObjectEvent,
+    ObjectPut,
+    PartPut,
+    PolicyEvent,
+    UploadAbort,
+    UploadCreate,
+)
+from schemas.receipts import Refusal
+from schemas.rows import Bucket, BucketEpoch
+
+NO_STATE = KeyState()
+
+
+def want(event: ObjectEvent) -> KeyWant | None:
+    """Which key state the event needs; None for an event that is not about a key."""
+    if type(event) is ObjectPut:
+        return KeyWant(event.bucket_id, event.key, None, event.upload_id)
+    if type(event) is ObjectDelete:
+        return KeyWant(event.bucket_id, event.key, event.version)
+    if type(event) is PartPut:
+        return KeyWant(event.bucket_id, event.key, None, event.upload_id, event.number)
+    if type(event) is UploadAbort:
+        return KeyWant(event.bucket_id, event.key, None, event.upload_id)
+    return None
+
+
+def apply_object_event(
+    event: ObjectEvent, state: KeyState, epoch: BucketEpoch | None, moment: Moment
+) -> Decision:
+    """Decide one event of `object-versions`."""
+    if type(event) is EpochSet:
+        return apply_epoch_set(event, epoch, moment)
+    refusal = _epoch_refusal(event, epoch)
+    if refusal or epoch is None:
+        return refuse(refusal, moment, event.origin, event.bucket_id, event.key)
+    if type(event) is ObjectPut:
+        return apply_put(event, state, epoch.versioning, moment)
+    if type(event) is ObjectDelete:
+        return apply_delete(event, state, epoch.versioning, moment)
+    if type(event) is PartPut:
+        return apply_part_put(event, state, moment)
+    if type(event) is UploadCreate:
+        return apply_upload_create(event, moment)
+    if type(event) is UploadAbort:
+        return apply_upload_abort(event, state, moment)
+    raise TypeError(f"no rule for {type(event).__name__}")
+
+
+def apply_policy_event(event: PolicyEvent, known: Bucket | None, moment: Moment) -> Decision:
+    """Decide one event of `policies` against the bucket that has its name now."""
+    if type(event) is BucketCreate:
+        return apply_bucket_create(event, known, moment)
+    return apply_bucket_update(event, known, moment)  # type: ignore[arg-type]
+
+
+def policy_name(event: PolicyEvent) -> str:
+    """The bucket name that the event is about."""
+    return event.bucket.name if type(event) is BucketCreate else event.name  # type: ignore[union-attr]
+
+
+def _epoch_refusal(event: ObjectEvent, epoch: BucketEpoch | None) -> Refusal:
+    """An event resolved against another epoch of its bucket must be resolved anew; one that meets a
+    bucket about to be deleted must wait."""
+    if epoch is None or event.epoch != epoch.epoch:
+        return "stale-epoch"
+    return "bucket-fenced" if epoch.status == "fenced" else ""
+

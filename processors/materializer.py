@@ -1,0 +1,170 @@
+"""The materializer: applies a partition's events in log order. The only writer of its part of the index.
+
+Order of work for a batch: rows, position and facts in one transaction of the index; then the facts log;
+then the receipts. A crash in between is healed by replay: see `docs/design/recovery.md`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from index.contract import Change, IndexWriter, KeyState, PendingFacts
+from processors.apply.decision import Decision, Moment
+from processors.apply.rules import (
+    NO_STATE,
+    apply_object_event,
+    apply_policy_event,
+    policy_name,
+    want,
+)
+from schemas.errors import LogCorrupt
+from schemas.events import (
+    OBJECT_VERSIONS,
+    RULES_VERSION,
+    BucketCreate,
+    BucketUpdate,
+    Event,
+    ObjectEvent,
+    PolicyEvent,
+    decode_event,
+)
+from schemas.facts import encode_fact
+from schemas.receipts import Receipt
+from schemas.rows import BucketEpoch
+from schemas.seq import POLICY_PARTITIONS, encode_seq
+
+
+class Applied(NamedTuple):
+    """A batch that is in the index: its receipts and encoded facts, one per event, in order."""
+
+    receipts: list[Receipt]
+    facts: tuple[bytes, ...]
+
+
+class Materializer:
+    """Applies one partition of `object-versions` or `policies` to an index.
+
+    It never skips an event: one that cannot be decoded or applied stops the partition, loudly.
+    """
+
+    def __init__(self, index: IndexWriter, topic: str, partition: int = 0, generation: int = 0) -> None:
+        self._index = index
+        self._topic = topic
+        self._partition = partition
+        numbered = partition if topic == OBJECT_VERSIONS else POLICY_PARTITIONS + partition
+        self._first_seq = encode_seq(generation, numbered, 0)
+        self._epochs: dict[bytes, BucketEpoch | None] = {}
+
+    async def position(self) -> int:
+        """The offset of the first event not yet applied."""
+        return await self._index.position(self._topic, self._partition)
+
+    async def apply(self, offset: int, times: Sequence[int], payloads: Sequence[bytes]) -> Applied:
+        """Apply consecutive events, the first at `offset`, and commit them as one batch.
+
+        Raises LogCorrupt for an event that cannot be understood, and whatever the index raises; then
+        nothing of the batch is visible and the same batch may be applied again.
+        """
+        try:
+            decisions = await self._decide(offset, times, payloads)
+            facts = tuple(encode_fact(decision.fact) for decision in decisions)
+            last = offset + len(payloads) - 1
+            pending = PendingFacts(offset, last, facts)
+            await self._index.commit(self._topic, self._partition, last + 1, pending)
+        except BaseException:
+            self._epochs.clear()
+            await self._index.rollback()
+            raise
+        return Applied([decision.receipt for decision in decisions], facts)
+
+    async def _decide(
+        self, offset: int, times: Sequence[int], payloads: Sequence[bytes]
+    ) -> list[Decision]:
+        events = [self._decode(offset + i, payload) for i, payload in enumerate(payloads)]
+        decisions: list[Decision] = []
+        if self._topic != OBJECT_VERSIONS:
+            for i, event in enumerate(events):
+                moment = Moment(self._first_seq + offset + i, times[i])
+                decisions.append(await self._decide_policy(event, moment))
+            return decisions
+        # A key's next event must see what its previous one wrote, so a batch is cut into waves in
+        # which every key (and every bucket's epoch) appears once.
+        start = 0
+        while start < len(events):
+            stop = _wave_end(events, start)
+            wave = events[start:stop]
+            moments = [
+                Moment(self._first_seq + offset + i, times[i]) for i in range(start, stop)
+            ]
+            decisions += await self._decide_wave(wave, moments)
+            start = stop
+        return decisions
+
+    async def _decide_wave(self, wave: Sequence[Event], moments: Sequence[Moment]) -> list[Decision]:
+        wants = [want(event) for event in wave]  # type: ignore[arg-type]
+        loaded = iter(await self._index.load([w for w in wants if w is not None]))
+        decisions: list[Decision] = []
+        changes: list[Change] = []
+        for event, wanted, moment in zip(wave, wants, moments, strict=True):
+            state: KeyState = next(loaded) if wanted is not None else NO_STATE
+            epoch = await self._epoch(event.bucket_id)  # type: ignore[union-attr]
+            decision = apply_object_event(event, state, epoch, moment)  # type: ignore[arg-type]
+            decisions.append(decision)
+            changes += decision.changes
+            if wanted is None:
+                self._epochs.pop(event.bucket_id, None)  # type: ignore[union-attr]
+        if changes:
+            await self._index.write(self._partition, changes)
+        return decisions
+
+    async def _decide_policy(self, event: Event, moment: Moment) -> Decision:
+        if not isinstance(event, BucketCreate | BucketUpdate):
+            raise LogCorrupt(f"{type(event).__name__} does not belong in the topic {self._topic}")
+        policy: PolicyEvent = event
+        decision = apply_policy_event(policy, await self._index.bucket(policy_name(policy)), moment)
+        if decision.changes:
+            await self._index.write(self._partition, decision.changes)
+        return decision
+
+    async def _epoch(self, bucket_id: bytes) -> BucketEpoch | None:
+        """The bucket's epoch, remembered between batches: this partition has no other writer."""
+        try:
+            return self._epochs[bucket_id]
+        except KeyError:
+            if len(self._epochs) > 10_000:
+                self._epochs.clear()
+            epoch = await self._index.epoch(self._partition, bucket_id)
+            self._epochs[bucket_id] = epoch
+            return epoch
+
+    def _decode(self, offset: int, payload: bytes) -> Event:
+        where = f"{self._topic}/{self._partition} at offset {offset}"
+        try:
+            event = decode_event(payload)
+        except msgspec.MsgspecError as error:
+            raise LogCorrupt(f"the event in {where} cannot be decoded: {error}") from error
+        if event.rules > RULES_VERSION:
+            raise LogCorrupt(
+                f"the event in {where} was written for version {event.rules} of the rules, and this "
+                f"program knows version {RULES_VERSION}: upgrade it before it reads this log"
+            )
+        if isinstance(event, BucketCreate | BucketUpdate) != (self._topic != OBJECT_VERSIONS):
+            raise LogCorrupt(f"{type(event).__name__} in {where} does not belong in this topic")
+        return event
+
+
+def _wave_end(events: Sequence[Event], start: int) -> int:
+    """The first event after `start` that touches a key touched since `start`. An epoch touches every
+    key of its bucket, so it stands in a wave of its own."""
+    seen: set[tuple[bytes, str]] = set()
+    for i in range(start, len(events)):
+        event: ObjectEvent = events[i]  # type: ignore[assignment]
+        key = getattr(event, "key", None)
+        if key is None:
+            return i if i > start else i + 1
+        mark = (event.bucket_id, key)
+        if mark in seen:
+            return i
+        seen.add(mark)
+    return len(events)

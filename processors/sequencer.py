@@ -1,0 +1,204 @@
+"""The embedded runner: group commit of the log, apply, facts, receipts. It is the port `Submitter`.
+
+While one batch of events is being synced to disk on the log's thread, the batch before it is applied on
+the event loop; the writers of both wait. So one fdatasync serves every writer that came meanwhile.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from bus.contract import PartitionLog
+from processors.materializer import Materializer
+from schemas.errors import LogError, LogUnavailable, StorageFull, StrandlineError, SubmitTimeout
+from schemas.events import EVENT_LIMIT
+from schemas.receipts import Receipt
+
+log = logging.getLogger(__name__)
+
+BATCH_EVENTS = 512
+BATCH_BYTES = 4 * 1024 * 1024
+QUEUE_EVENTS = 8192
+REPLAY_EVENTS = 1024
+RETRY_SECONDS = 0.5
+
+
+class _Waiting(NamedTuple):
+    payload: bytes
+    receipt: "asyncio.Future[Receipt]"
+
+
+class Sequencer:
+    """The single writer of one partition: its log, its materializer and the writers that wait.
+
+    publish  appends a batch's facts to the facts log; called in log order, after the rows are committed
+    """
+
+    def __init__(
+        self,
+        partition_log: PartitionLog,
+        materializer: Materializer,
+        publish: Callable[[Sequence[bytes]], None],
+        name: str,
+        applied: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._log = partition_log
+        self._materializer = materializer
+        self._publish = publish
+        self._name = name
+        self._applied = applied
+        self._queue: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"log-{name}")
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._failure: StrandlineError | None = None
+
+    async def replay(self) -> int:
+        """Apply what the log holds beyond the index's position; returns how many events that were."""
+        position = await self._materializer.position()
+        end = self._log.end_offset
+        replayed = 0
+        while position < end:
+            records = self._log.read(position, REPLAY_EVENTS)
+            payloads = [record.payload for record in records]
+            applied = await self._materializer.apply(position, [r.time for r in records], payloads)
+            self._publish(applied.facts)
+            position += len(records)
+            replayed += len(records)
+        return replayed
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"sequencer-{self._name}")
+
+    @property
+    def failure(self) -> StrandlineError | None:
+        """Why the partition stopped, if it did."""
+        return self._failure
+
+    @property
+    def log_end(self) -> int:
+        return self._log.end_offset
+
+    def submit(self, payload: bytes) -> "asyncio.Future[Receipt]":
+        """Queue an event. Raises LogUnavailable when it cannot be taken."""
+        if self._failure is not None:
+            raise LogUnavailable(f"the log {self._name} has stopped: {self._failure.message}")
+        if self._stopping:
+            raise LogUnavailable("the server is shutting down")
+        if len(self._queue) >= QUEUE_EVENTS:
+            raise LogUnavailable(f"{QUEUE_EVENTS} events are waiting for the log {self._name} already")
+        if len(payload) > EVENT_LIMIT:
+            raise LogUnavailable(f"an event of {len(payload)} bytes is over the limit of {EVENT_LIMIT}")
+        waiting = _Waiting(payload, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        return waiting.receipt
+
+    async def stop(self) -> None:
+        """Finish every event already taken, then stop."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown(wait=True)
+
+    async def _run(self) -> None:
+        try:
+            await self._pump()
+        except StrandlineError as error:
+            self._stop_loudly(error)
+        except Exception as error:
+            log.exception("the sequencer of %s failed", self._name)
+            self._stop_loudly(LogError(f"unexpected failure: {error!r}"))
+
+    async def _pump(self) -> None:
+        appending: tuple[list[_Waiting], asyncio.Future[tuple[int, int]]] | None = None
+        while True:
+            if appending is None:
+                if not self._queue:
+                    if self._stopping:
+                        return
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                appending = self._append_next()
+            batch, appended = appending
+            try:
+                offset, time = await appended
+            except StorageFull as error:
+                self._answer_error(batch, LogUnavailable(f"no space left for the log: {error.message}"))
+                appending = None
+                continue
+            except BaseException as error:
+                # What became of the batch is unknown, so its writers must not take it for refused.
+                self._answer_error(batch, SubmitTimeout(f"the log failed while writing: {error}"))
+                raise
+            appending = self._append_next() if self._queue else None
+            try:
+                await self._apply(batch, offset, time)
+            except BaseException:
+                if appending is not None:
+                    await asyncio.wait([appending[1]])
+                    self._answer_error(appending[0], SubmitTimeout("the log stopped before the event was applied"))
+                raise
+
+    def _append_next(self) -> "tuple[list[_Waiting], asyncio.Future[tuple[int, int]]]":
+        batch = self._take()
+        payloads = [waiting.payload for waiting in batch]
+        loop = asyncio.get_running_loop()
+        return batch, loop.run_in_executor(self._thread, self._log.append, payloads)
+
+    def _take(self) -> list[_Waiting]:
+        """The next events, at most BATCH_EVENTS of them and about BATCH_BYTES."""
+        queue = self._queue
+        if len(queue) <= 32:
+            self._queue = []
+            return queue
+        size = count = 0
+        for waiting in queue[:BATCH_EVENTS]:
+            size += len(waiting.payload)
+            count += 1
+            if size >= BATCH_BYTES:
+                break
+        self._queue = queue[count:]
+        return queue[:count]
+
+    async def _apply(self, batch: list[_Waiting], offset: int, time: int) -> None:
+        payloads = [waiting.payload for waiting in batch]
+        times = [time] * len(batch)
+        while True:
+            try:
+                applied = await self._materializer.apply(offset, times, payloads)
+                break
+            except StorageFull as error:
+                # The events are in the log for good, so they must be applied before any later one.
+                log.error("no space left for the index, trying again: %s", error.message)
+                self._fail_new_writers(error)
+                if self._stopping:
+                    self._answer_error(batch, SubmitTimeout("no space left for the index"))
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+        self._publish(applied.facts)
+        self._applied()
+        for waiting, receipt in zip(batch, applied.receipts, strict=True):
+            if not waiting.receipt.done():
+                waiting.receipt.set_result(receipt)
+
+    def _fail_new_writers(self, error: StorageFull) -> None:
+        queue, self._queue = self._queue, []
+        self._answer_error(queue, LogUnavailable(f"no space left for the index: {error.message}"))
+
+    def _stop_loudly(self, error: StrandlineError) -> None:
+        self._failure = error
+        log.critical("the log %s has stopped: %s", self._name, error.message)
+        queue, self._queue = self._queue, []
+        self._answer_error(queue, LogUnavailable(f"the log {self._name} has stopped: {error.message}"))
+
+    @staticmethod
+    def _answer_error(batch: list[_Waiting], error: StrandlineError) -> None:
+        for waiting in batch:
+            if not waiting.receipt.done():
+                waiting.receipt.set_exception(error)
