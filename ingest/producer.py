@@ -1,92 +1,154 @@
-"""The producer API: what may be written, in one class. The gateway uses nothing else to write."""
+"""The producer API: what may be written, in one class. The gateway uses nothing else to write.
 
+Each call returns when its effect is durable and visible to every reader, or raises a domain error
+(`schemas.errors`) and leaves nothing behind. LogUnavailable and ServiceUnavailable mean that nothing was
+written; SubmitTimeout that the outcome is unknown.
+
+`bucket` arguments are rows as read before; a change since then is noticed and resolved anew.
+"""
+
+from collections.abc import Awaitable
 from typing import Literal
 
+
+from ingest.buckets import create_bucket, delete_bucket, set_versioning
+from ingest.copy_object import copy_object
+from ingest.delete_object import delete_object
+from ingest.multipart import abort_upload, complete_upload, copy_part, create_upload, put_part
 from ingest.payload import Payload
+from ingest.ports import Ports
+from ingest.put_object import put_object
 from ingest.results import CompletedPart, DeleteResult, PartResult, PutResult
 from schemas.events import Condition, Origin
 from schemas.rows import Attributes, Bucket, ObjectVersion, Upload
 
 
 class Producer:
-    """Puts, deletes, multipart uploads and bucket changes; each returns when its effect is durable and
-    visible to every reader, or raises a domain error and leaves nothing behind.
+    """Puts, deletes, multipart uploads and bucket changes."""
 
-    `bucket` arguments are rows as read before; a change since then is noticed and resolved anew.
-    """
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
 
-    async def put_object(
-        self, bucket: Bucket, key: str, payload: Payload, attributes: Attributes, origin: Origin,
+    def put_object(
+        self,
+        bucket: Bucket,
+        key: str,
+        payload: Payload,
+        attributes: Attributes,
+        origin: Origin,
         condition: Condition | None = None,
-    ) -> PutResult:
+    ) -> Awaitable[PutResult]:
         """Store an object. Raises NoSuchBucket, PreconditionFailed, NoSuchKey (If-Match on a missing key),
-        BadDigest, ContentSHA256Mismatch, IncompleteBody, EntityTooLarge, StorageFull, ServiceUnavailable."""
-        raise NotImplementedError
+        BadDigest, ContentSHA256Mismatch, IncompleteBody, EntityTooLarge, StorageFull …"""
+        return put_object(self._ports, bucket, key, payload, attributes, origin, condition)
 
-    async def copy_object(
-        self, bucket: Bucket, key: str, source_bucket: Bucket, source: ObjectVersion, attributes: Attributes,
-        origin: Origin, checksum_algorithm: str | None = None, condition: Condition | None = None,
-    ) -> PutResult:
-        """A new version with the source's bytes (by reference) and these attributes."""
-        raise NotImplementedError
-
-    async def set_metadata(
-        self, bucket: Bucket, current: ObjectVersion, attributes: Attributes, origin: Origin,
-    ) -> PutResult:
-        """A new version of the same bytes with other attributes, if `current` is still the head."""
-        raise NotImplementedError
-
-    async def delete_object(
-        self, bucket: Bucket, key: str, origin: Origin, version: str | None = None,
+    def copy_object(
+        self,
+        bucket: Bucket,
+        key: str,
+        source: ObjectVersion,
+        attributes: Attributes,
+        origin: Origin,
+        checksum_algorithm: str | None = None,
         condition: Condition | None = None,
-    ) -> DeleteResult:
-        """Delete a key, or one version of it for good. Deleting what is not there succeeds."""
-        raise NotImplementedError
+    ) -> Awaitable[PutResult]:
+        """A new version with the source's bytes, by reference, and these attributes."""
+        return copy_object(
+            self._ports, bucket, key, source, attributes, origin, checksum_algorithm, condition
+        )
 
-    async def create_upload(
-        self, bucket: Bucket, key: str, attributes: Attributes, origin: Origin,
+    def set_metadata(
+        self, bucket: Bucket, current: ObjectVersion, attributes: Attributes, origin: Origin
+    ) -> Awaitable[PutResult]:
+        """A new version of the same bytes with other attributes, if the key's ETag is still that of
+        `current`; else PreconditionFailed."""
+        condition = Condition(if_match=current.etag)
+        return copy_object(
+            self._ports, bucket, current.key, current, attributes, origin, None, condition
+        )
+
+    def delete_object(
+        self,
+        bucket: Bucket,
+        key: str,
+        origin: Origin,
+        version: str | None = None,
+        condition: Condition | None = None,
+    ) -> Awaitable[DeleteResult]:
+        """Delete a key, or one version of it for good. Deleting what is not there succeeds."""
+        return delete_object(self._ports, bucket, key, origin, version, condition)
+
+    def create_upload(
+        self,
+        bucket: Bucket,
+        key: str,
+        attributes: Attributes,
+        origin: Origin,
         checksum_algorithm: str | None = None,
         checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
-    ) -> Upload:
+    ) -> Awaitable[Upload]:
         """Begin a multipart upload. Raises InvalidRequest for an algorithm that lacks that type."""
-        raise NotImplementedError
+        return create_upload(
+            self._ports, bucket, key, attributes, origin, checksum_algorithm, checksum_type
+        )
 
-    async def put_part(
-        self, bucket: Bucket, upload: Upload, number: int, payload: Payload, origin: Origin,
-    ) -> PartResult:
+    def put_part(
+        self, bucket: Bucket, upload: Upload, number: int, payload: Payload, origin: Origin
+    ) -> Awaitable[PartResult]:
         """Store a part. Raises NoSuchUpload when the upload ended meanwhile."""
-        raise NotImplementedError
+        return put_part(self._ports, bucket, upload, number, payload, origin)
 
-    async def copy_part(
-        self, bucket: Bucket, upload: Upload, number: int, source: ObjectVersion,
-        start: int, length: int, origin: Origin,
-    ) -> PartResult:
+    def copy_part(
+        self,
+        bucket: Bucket,
+        upload: Upload,
+        number: int,
+        source: ObjectVersion,
+        start: int,
+        length: int,
+        origin: Origin,
+    ) -> Awaitable[PartResult]:
         """Store a part from a byte range of an object."""
-        raise NotImplementedError
+        return copy_part(self._ports, bucket, upload, number, source, start, length, origin)
 
-    async def complete_upload(
-        self, bucket: Bucket, key: str, upload_id: str, parts: list[CompletedPart], origin: Origin,
-        condition: Condition | None = None, object_size: int | None = None,
-        checksum: tuple[str, str] | None = None, checksum_type: str | None = None,
-    ) -> PutResult:
-        """Join the parts. `checksum` is (algorithm, base64) of the whole object, as announced; `object_size`
-        likewise. Raises NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest …"""
-        raise NotImplementedError
+    def complete_upload(
+        self,
+        bucket: Bucket,
+        key: str,
+        upload_id: str,
+        parts: list[CompletedPart],
+        origin: Origin,
+        condition: Condition | None = None,
+        object_size: int | None = None,
+        checksum: tuple[str, str] | None = None,
+        checksum_type: str | None = None,
+    ) -> Awaitable[PutResult]:
+        """Join the parts. `checksum` is (algorithm, base64) of the whole object, as announced;
+        `object_size` likewise. Raises NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall …"""
+        return complete_upload(
+            self._ports, bucket, key, upload_id, parts, origin, condition, object_size, checksum,
+            checksum_type,
+        )  # fmt: skip
 
-    async def abort_upload(self, bucket: Bucket, key: str, upload_id: str, origin: Origin) -> None:
+    def abort_upload(
+        self, bucket: Bucket, key: str, upload_id: str, origin: Origin
+    ) -> Awaitable[None]:
         """Give an upload up; its parts are freed. Raises NoSuchUpload."""
-        raise NotImplementedError
+        return abort_upload(self._ports, bucket, key, upload_id, origin)
 
-    async def create_bucket(self, name: str, owner_id: str, origin: Origin) -> Bucket:
+    def create_bucket(self, name: str, owner_id: str, origin: Origin) -> Awaitable[Bucket]:
         """Raises BucketAlreadyOwnedByYou or BucketAlreadyExists. The name must have been validated."""
-        raise NotImplementedError
+        return create_bucket(self._ports, name, owner_id, origin)
 
-    async def delete_bucket(self, bucket: Bucket, origin: Origin) -> None:
+    def delete_bucket(self, bucket: Bucket, origin: Origin) -> Awaitable[None]:
         """Raises BucketNotEmpty."""
-        raise NotImplementedError
+        return delete_bucket(self._ports, bucket, origin)
 
-    async def set_versioning(
-        self, bucket: Bucket, versioning: Literal["enabled", "suspended"], origin: Origin,
-    ) -> Bucket:
+    def set_versioning(
+        self, bucket: Bucket, versioning: Literal["enabled", "suspended"], origin: Origin
+    ) -> Awaitable[Bucket]:
         """Acknowledged once every partition has applied it."""
-        raise NotImplementedError
+        return set_versioning(self._ports, bucket, versioning, origin)
+
+
+__all__ = ["CompletedPart", "Producer"]

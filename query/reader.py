@@ -1,93 +1,105 @@
-"""The read API: what the gateway reads with, in one class."""
+"""The read API: what the gateway reads with, in one class. Every read sees every acknowledged write."""
 
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable
 
-from index.contract import ListEntry
+from blobs.contract import BlobStore
+from index.contract import IndexReader
+from index.directory import BucketDirectory
+from query.get_object import find_object, part_range, stream_object
+from query.list_objects import list_objects
+from query.list_uploads import list_uploads
+from query.list_versions import list_versions
+from query.pages import ObjectPage, UploadPage, VersionPage
+from schemas.errors import NoSuchBucket, NoSuchUpload
+from schemas.manifest import Manifest, PartInfo
 from schemas.rows import Bucket, ObjectVersion, Part, Upload
 
 
-class ObjectPage(NamedTuple):
-    """One page of keys. `entries` and `prefixes` are each in order; together at most `limit`.
-    `next_marker` is the last key or prefix of the page when `truncated`, else ""."""
-
-    entries: list[ListEntry]
-    prefixes: list[str]
-    truncated: bool
-    next_marker: str
-
-
-class VersionPage(NamedTuple):
-    """One page of versions, newest first within a key. `latest[i]` tells whether versions[i] is the head."""
-
-    versions: list[ObjectVersion]
-    latest: list[bool]
-    prefixes: list[str]
-    truncated: bool
-    next_key: str
-    next_version: str
-
-
-class UploadPage(NamedTuple):
-    uploads: list[Upload]
-    prefixes: list[str]
-    truncated: bool
-    next_key: str
-    next_upload: str
-
-
 class Reader:
-    """Reads of the index and of bytes. Every read sees every acknowledged write."""
+    """Reads of the index and of bytes."""
+
+    def __init__(self, index: IndexReader, directory: BucketDirectory, blobs: BlobStore) -> None:
+        self._index = index
+        self._directory = directory
+        self._blobs = blobs
 
     async def bucket(self, name: str) -> Bucket:
-        """Raises NoSuchBucket. Cached: a hit costs well under a microsecond."""
-        raise NotImplementedError
+        """Raises NoSuchBucket."""
+        bucket = await self._directory.get(name)
+        if bucket is None:
+            raise NoSuchBucket("The specified bucket does not exist", BucketName=name)
+        return bucket
 
-    async def buckets(self, prefix: str = "", after: str = "", limit: int = 10_000) -> list[Bucket]:
-        raise NotImplementedError
+    def buckets(self, prefix: str = "", after: str = "", limit: int = 10_000) -> Awaitable[list[Bucket]]:
+        """Buckets in order of their names, those after `after`."""
+        return self._index.buckets(prefix, after, limit)
 
-    async def find(self, bucket: Bucket, key: str, version: str | None = None) -> ObjectVersion:
+    def find(self, bucket: Bucket, key: str, version: str | None = None) -> Awaitable[ObjectVersion]:
         """The object of that key, or that version of it.
 
         Raises NoSuchKey (its details have delete_marker="true" and version_id when the head is a delete
         marker); NoSuchVersion; InvalidArgument for a text that cannot be a version id; and
-        MethodNotAllowed (details version_id, last_modified) when the version named is a delete marker."""
-        raise NotImplementedError
+        MethodNotAllowed (details version_id, last_modified in Unix milliseconds) when the version named
+        is a delete marker."""
+        return find_object(self._index, bucket, key, version)
 
     async def read(self, version: ObjectVersion, start: int, length: int) -> bytes:
         """A range at once; for small ones (at most 1 MiB)."""
-        raise NotImplementedError
+        manifest = version.manifest
+        if manifest is None or length == 0:
+            return b""
+        if manifest.spill is not None:
+            manifest = await self._blobs.expand(manifest)
+        return await self._blobs.read(manifest, start, length)
 
     def stream(self, version: ObjectVersion, start: int, length: int) -> AsyncIterator[bytes]:
         """A range in verified chunks of at most 1 MiB."""
-        raise NotImplementedError
+        return stream_object(self._blobs, version, start, length)
 
-    async def part_range(self, version: ObjectVersion, number: int) -> tuple[int, int, int]:
-        """(start, length, number of parts) of that part. An object not made of parts has one part.
+    def part_range(self, version: ObjectVersion, number: int) -> Awaitable[tuple[int, int, int]]:
+        """(start, length, number of parts) of that part; 0 parts for an object not uploaded in parts.
         Raises InvalidPartNumber."""
-        raise NotImplementedError
+        return part_range(self._blobs, version, number)
 
-    async def list_objects(
-        self, bucket: Bucket, prefix: str, delimiter: str, after: str, limit: int,
-    ) -> ObjectPage:
-        """Keys after `after` (exclusive; a common prefix equal to or covered by `after` is not repeated)."""
-        raise NotImplementedError
+    async def part_infos(self, version: ObjectVersion) -> tuple[PartInfo, ...]:
+        """The parts that the object was completed from, in order."""
+        manifest: Manifest | None = version.manifest
+        return () if manifest is None else (await self._blobs.expand(manifest)).parts
 
-    async def list_versions(
-        self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, version_marker: str, limit: int,
-    ) -> VersionPage:
+    def list_objects(
+        self, bucket: Bucket, prefix: str, delimiter: str, after: str, limit: int
+    ) -> Awaitable[ObjectPage]:
+        """Keys after `after` (exclusive; a common prefix that covers `after` is not repeated)."""
+        return list_objects(self._index, bucket, prefix, delimiter, after, limit)
+
+    def list_versions(
+        self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, version_marker: str, limit: int
+    ) -> Awaitable[VersionPage]:
         """Versions after the markers. Raises InvalidArgument for a version marker without key marker."""
-        raise NotImplementedError
+        return list_versions(
+            self._index, bucket, prefix, delimiter, key_marker, version_marker, limit
+        )
 
-    async def list_uploads(
-        self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, upload_marker: str, limit: int,
-    ) -> UploadPage:
-        raise NotImplementedError
+    def list_uploads(
+        self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, upload_marker: str, limit: int
+    ) -> Awaitable[UploadPage]:
+        """Uploads in progress after the markers."""
+        return list_uploads(self._index, bucket, prefix, delimiter, key_marker, upload_marker, limit)
 
     async def upload(self, bucket: Bucket, key: str, upload_id: str) -> Upload:
         """Raises NoSuchUpload."""
-        raise NotImplementedError
+        upload = await self._index.upload(bucket.bucket_id, key, upload_id)
+        if upload is None:
+            raise NoSuchUpload(
+                "The specified upload does not exist. The upload ID may be invalid, or the upload may "
+                "have been aborted or completed.",
+                UploadId=upload_id,
+            )
+        return upload
 
-    async def list_parts(self, upload: Upload, after: int, limit: int) -> list[Part]:
+    def list_parts(self, upload: Upload, after: int, limit: int) -> Awaitable[list[Part]]:
         """Up to `limit` parts numbered above `after`."""
-        raise NotImplementedError
+        return self._index.parts(upload.upload_id, after, limit)
+
+
+__all__ = ["ObjectPage", "Reader", "UploadPage", "VersionPage"]

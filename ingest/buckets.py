@@ -1,0 +1,128 @@
+"""Create, delete and change buckets: events of `policies`, then a new epoch in every object partition."""
+
+from typing import Literal
+
+import msgspec
+
+from ingest.ports import Ports
+from ingest.submission import announce_everywhere
+from schemas.errors import (
+    BucketAlreadyExists,
+    BucketAlreadyOwnedByYou,
+    BucketNotEmpty,
+    ConditionalRequestConflict,
+    NoSuchBucket,
+)
+from schemas.events import POLICIES, BucketCreate, BucketUpdate, Origin, encode_event
+from schemas.ids import uuid7
+from schemas.rows import Bucket, BucketStatus, Versioning
+
+POLICY_PARTITION = 0
+ATTEMPTS = 8
+
+
+async def create_bucket(ports: Ports, name: str, owner_id: str, origin: Origin) -> Bucket:
+    """Make a bucket; its key is made first, so that no object is ever without one."""
+    existing = await ports.directory.refresh(name)
+    if existing is not None:
+        raise _taken(existing, owner_id)
+    key_id = ports.keys.new_bucket_key()
+    wanted = Bucket(uuid7(), name, owner_id, ports.region, 0, 1, key_id=key_id)
+    event = encode_event(BucketCreate(origin, wanted))
+    receipt = await ports.submitter.submit(POLICIES, POLICY_PARTITION, event)
+    bucket = await ports.directory.refresh(name)
+    if receipt.refusal:
+        ports.keys.erase(key_id)
+        if bucket is None:
+            raise ConditionalRequestConflict(
+                "A conflicting conditional operation is currently in progress against this resource. "
+                "Please try again."
+            )
+        raise _taken(bucket, owner_id)
+    if bucket is None:
+        raise NoSuchBucket("The bucket was deleted while it was being created", BucketName=name)
+    await announce_everywhere(ports, bucket, origin)
+    return bucket
+
+
+async def set_versioning(
+    ports: Ports, bucket: Bucket, versioning: Literal["enabled", "suspended"], origin: Origin
+) -> Bucket:
+    """Change the versioning state; returned once no partition can decide by the old one any more."""
+    if bucket.versioning == versioning:
+        return bucket
+    changed = await _update(ports, bucket, versioning, "open", origin)
+    await announce_everywhere(ports, changed, origin)
+    return changed
+
+
+async def delete_bucket(ports: Ports, bucket: Bucket, origin: Origin) -> None:
+    """Delete an empty bucket: check, fence every partition, check again, then commit or reopen."""
+    await _check_empty(ports, bucket)
+    fenced = await _update(ports, bucket, bucket.versioning, "fenced", origin)
+    await announce_everywhere(ports, fenced, origin)
+    await finish_deletion(ports, fenced, origin)
+
+
+async def finish_deletion(ports: Ports, fenced: Bucket, origin: Origin) -> None:
+    """The second half of a deletion, also after a crash in between: commit if the fenced bucket is
+    empty, else reopen it and raise BucketNotEmpty."""
+    try:
+        await _check_empty(ports, fenced)
+    except BucketNotEmpty:
+        reopened = await _update(ports, fenced, fenced.versioning, "open", origin)
+        await announce_everywhere(ports, reopened, origin)
+        raise
+    await _update(ports, fenced, fenced.versioning, "deleted", origin)
+    ended = msgspec.structs.replace(fenced, epoch=fenced.epoch + 1, status="deleted")
+    await announce_everywhere(ports, ended, origin)
+
+
+async def _update(
+    ports: Ports, bucket: Bucket, versioning: Versioning, status: BucketStatus, origin: Origin
+) -> Bucket:
+    """Compare and set on the bucket's epoch; a lost race is tried again on what the winner left."""
+    for _ in range(ATTEMPTS):
+        event = BucketUpdate(
+            origin, bucket.name, bucket.bucket_id, bucket.epoch, versioning, status
+        )
+        receipt = await ports.submitter.submit(POLICIES, POLICY_PARTITION, encode_event(event))
+        if not receipt.refusal:
+            return msgspec.structs.replace(
+                bucket, epoch=receipt.epoch, versioning=versioning, status=status
+            )
+        fresh = await ports.directory.refresh(bucket.name)
+        if receipt.refusal == "no-such-bucket" or fresh is None or fresh.bucket_id != bucket.bucket_id:
+            raise NoSuchBucket("The specified bucket does not exist", BucketName=bucket.name)
+        if fresh.status != bucket.status:
+            break
+        if status in ("fenced", "open") and fresh.versioning != bucket.versioning:
+            versioning = fresh.versioning if versioning == bucket.versioning else versioning
+        bucket = fresh
+    raise ConditionalRequestConflict(
+        "A conflicting conditional operation is currently in progress against this resource. "
+        "Please try again."
+    )
+
+
+async def _check_empty(ports: Ports, bucket: Bucket) -> None:
+    if await ports.index.has_versions(bucket.bucket_id):
+        raise BucketNotEmpty(
+            "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+            if bucket.versioning != "unversioned"
+            else "The bucket you tried to delete is not empty",
+            BucketName=bucket.name,
+        )
+
+
+def _taken(existing: Bucket, owner_id: str) -> BucketAlreadyOwnedByYou | BucketAlreadyExists:
+    if existing.owner_id == owner_id:
+        return BucketAlreadyOwnedByYou(
+            "Your previous request to create the named bucket succeeded and you already own it.",
+            BucketName=existing.name,
+        )
+    return BucketAlreadyExists(
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+        "system. Please select a different name and try again.",
+        BucketName=existing.name,
+    )

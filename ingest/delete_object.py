@@ -1,0 +1,25 @@
+"""DeleteObject: one event; apply decides whether it removes, marks or finds nothing."""
+
+import os
+
+from ingest.ports import Ports
+from ingest.results import DeleteResult
+from ingest.submission import submit_key_event
+from schemas.events import Condition, ObjectDelete, Origin
+from schemas.rows import Bucket
+
+
+async def delete_object(
+    ports: Ports,
+    bucket: Bucket,
+    key: str,
+    origin: Origin,
+    version: str | None = None,
+    condition: Condition | None = None,
+) -> DeleteResult:
+    """Delete a key, or one version of it for good. Deleting what is not there succeeds."""
+    event = ObjectDelete(
+        origin, bucket.bucket_id, bucket.epoch, key, os.urandom(8), origin.actor, version, condition
+    )
+    receipt = await submit_key_event(ports, bucket, event)
+    return DeleteResult(receipt.version, receipt.delete_marker)

@@ -1,0 +1,298 @@
+"""Multipart uploads: create, parts, complete, abort."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ingest.checksums import combine_parts, default_type, multipart_etag, require_type
+from ingest.intake import store_part
+from ingest.payload import Payload
+from ingest.ports import Ports
+from ingest.results import CompletedPart, PartResult, PutResult
+from ingest.submission import PartLandedSince, submit_key_event
+from schemas.errors import (
+    BadDigest,
+    EntityTooLarge,
+    EntityTooSmall,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRequest,
+    NoSuchUpload,
+    ServiceUnavailable,
+)
+from schemas.events import Condition, ObjectPut, Origin, PartPut, UploadAbort, UploadCreate
+from schemas.ids import uuid7
+from schemas.manifest import Manifest, PartInfo
+from schemas.rows import Attributes, Bucket, Checksum, ObjectVersion, Part, Upload
+
+MIN_PART_BYTES = 5 * 1024 * 1024  # every part but the last; Amazon S3 multipart upload limits
+MAX_OBJECT_BYTES = 50 * 1024**4  # the same page: 50 TB (counted in binary units, as S3 does)
+PARTS_PAGE = 1000
+ATTEMPTS = 8
+
+
+async def create_upload(
+    ports: Ports,
+    bucket: Bucket,
+    key: str,
+    attributes: Attributes,
+    origin: Origin,
+    checksum_algorithm: str | None = None,
+    checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
+) -> Upload:
+    """Begin an upload. Raises InvalidRequest for an algorithm that lacks that type."""
+    if checksum_algorithm is None and checksum_type is not None:
+        raise InvalidRequest(
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        )
+    kind = checksum_type or default_type(checksum_algorithm)
+    if checksum_algorithm is not None:
+        require_type(checksum_algorithm, kind)
+    upload_id = uuid7().hex
+    event = UploadCreate(
+        origin, bucket.bucket_id, bucket.epoch, key, upload_id, bucket.owner_id, attributes,
+        checksum_algorithm, kind,
+    )  # fmt: skip
+    receipt = await submit_key_event(ports, bucket, event)
+    return Upload(
+        key, upload_id, receipt.time, receipt.seq, bucket.owner_id, origin.actor, attributes,
+        checksum_algorithm, kind,
+    )  # fmt: skip
+
+
+async def put_part(
+    ports: Ports, bucket: Bucket, upload: Upload, number: int, payload: Payload, origin: Origin
+) -> PartResult:
+    """Store a part, always in a blob file of its own: parts are joined by listing their extents."""
+    if (
+        upload.checksum_algorithm is not None
+        and payload.checksum_algorithm is not None
+        and payload.checksum_algorithm != upload.checksum_algorithm
+    ):
+        raise InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: "
+            f"{upload.checksum_algorithm.lower()}, actual checksum Type: "
+            f"{payload.checksum_algorithm.lower()}"
+        )
+    stored = await store_part(ports, bucket.key_id, payload, upload.checksum_algorithm)
+    event = PartPut(
+        origin, bucket.bucket_id, bucket.epoch, upload.key, upload.upload_id, number, stored.size,
+        stored.etag, stored.manifest, stored.checksum,
+    )  # fmt: skip
+    receipt = await submit_key_event(ports, bucket, event)
+    return PartResult(stored.etag, receipt.time, stored.checksum)
+
+
+async def copy_part(
+    ports: Ports,
+    bucket: Bucket,
+    upload: Upload,
+    number: int,
+    source: ObjectVersion,
+    start: int,
+    length: int,
+    origin: Origin,
+) -> PartResult:
+    """Store a part from a byte range of an object, read and encrypted anew."""
+    if source.manifest is None or length == 0:
+        return await put_part(ports, bucket, upload, number, Payload(b"", 0), origin)
+    manifest = await ports.blobs.expand(source.manifest)
+    payload = Payload(
+        ports.blobs.stream(manifest, start, length),
+        length,
+        checksum_algorithm=upload.checksum_algorithm,
+    )
+    return await put_part(ports, bucket, upload, number, payload, origin)
+
+
+async def complete_upload(
+    ports: Ports,
+    bucket: Bucket,
+    key: str,
+    upload_id: str,
+    named: Sequence[CompletedPart],
+    origin: Origin,
+    condition: Condition | None = None,
+    object_size: int | None = None,
+    checksum: tuple[str, str] | None = None,
+    checksum_type: str | None = None,
+) -> PutResult:
+    """Join the parts named into a new version of the key."""
+    for _ in range(ATTEMPTS):
+        upload, rows = await _read(ports, bucket, key, upload_id)
+        _check_type(upload, checksum_type)
+        joined = _join(upload, rows, named)
+        _check_whole(joined, object_size, checksum)
+        event = ObjectPut(
+            origin, bucket.bucket_id, bucket.epoch, key, os.urandom(8), upload.owner_id, joined.size,
+            joined.etag, upload.attributes,
+            await ports.blobs.spill(bucket.key_id, joined.manifest),
+            joined.checksum, condition, upload_id, upload.part_seq,
+            await ports.blobs.spill(bucket.key_id, joined.discarded),
+        )  # fmt: skip
+        try:
+            receipt = await submit_key_event(ports, bucket, event)
+        except PartLandedSince:
+            continue
+        return PutResult(receipt.version, joined.etag, joined.size, receipt.time, joined.checksum)
+    raise ServiceUnavailable("Parts of the upload keep arriving; please try again.")
+
+
+async def abort_upload(
+    ports: Ports, bucket: Bucket, key: str, upload_id: str, origin: Origin
+) -> None:
+    """Give an upload up; its parts are freed."""
+    for _ in range(ATTEMPTS):
+        upload, rows = await _read(ports, bucket, key, upload_id)
+        discarded = await ports.blobs.spill(bucket.key_id, _gather(rows.values()))
+        event = UploadAbort(
+            origin, bucket.bucket_id, bucket.epoch, key, upload_id, upload.part_seq, discarded
+        )
+        try:
+            await submit_key_event(ports, bucket, event)
+        except PartLandedSince:
+            continue
+        return
+    raise ServiceUnavailable("Parts of the upload keep arriving; please try again.")
+
+
+async def _read(
+    ports: Ports, bucket: Bucket, key: str, upload_id: str
+) -> tuple[Upload, dict[int, Part]]:
+    """The upload and all of its parts. The upload is read first: a part that lands in between raises
+    its part_seq, and apply then refuses what was decided on this reading."""
+    upload = await ports.index.upload(bucket.bucket_id, key, upload_id)
+    if upload is None:
+        raise NoSuchUpload(
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+            "been aborted or completed.",
+            UploadId=upload_id,
+        )
+    rows: dict[int, Part] = {}
+    after = 0
+    while page := await ports.index.parts(upload_id, after, PARTS_PAGE):
+        rows.update((part.number, part) for part in page)
+        after = page[-1].number
+    return upload, rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    size: int
+    etag: str
+    manifest: Manifest
+    discarded: Manifest
+    checksum: Checksum | None
+
+
+def _join(upload: Upload, rows: dict[int, Part], named: Sequence[CompletedPart]) -> _Joined:
+    chosen = [_choose(upload, rows, part) for part in _in_order(named)]
+    for part in chosen[:-1]:
+        if part.size < MIN_PART_BYTES:
+            raise EntityTooSmall(
+                "Your proposed upload is smaller than the minimum allowed size",
+                ProposedSize=str(part.size),
+                MinSizeAllowed=str(MIN_PART_BYTES),
+                PartNumber=str(part.number),
+                ETag=part.etag,
+            )
+    size = sum(part.size for part in chosen)
+    if size > MAX_OBJECT_BYTES:
+        raise EntityTooLarge(
+            "Your proposed upload exceeds the maximum allowed object size.",
+            ProposedSize=str(size),
+            MaxSizeAllowed=str(MAX_OBJECT_BYTES),
+        )
+    checksum = None
+    if upload.checksum_algorithm is not None:
+        checksum = combine_parts(
+            upload.checksum_algorithm,
+            upload.checksum_type,
+            [(part.checksum.value if part.checksum else "", part.size) for part in chosen],
+        )
+    used = {part.number for part in chosen}
+    infos = tuple(
+        PartInfo(part.number, part.size, part.checksum.value if part.checksum else None)
+        for part in chosen
+    )
+    extents = tuple(extent for part in chosen for extent in part.manifest.extents)
+    return _Joined(
+        size,
+        multipart_etag([part.etag for part in chosen]),
+        Manifest("file", extents, infos),
+        _gather(part for part in rows.values() if part.number not in used),
+        checksum,
+    )
+
+
+def _in_order(named: Sequence[CompletedPart]) -> Sequence[CompletedPart]:
+    if any(a.number >= b.number for a, b in zip(named, named[1:], strict=False)):
+        raise InvalidPartOrder(
+            "The list of parts was not in ascending order. The parts list must be specified in order by "
+            "part number."
+        )
+    return named
+
+
+def _choose(upload: Upload, rows: dict[int, Part], named: CompletedPart) -> Part:
+    part = rows.get(named.number)
+    if part is None or part.etag != named.etag.strip('"'):
+        raise _invalid_part(upload, named)
+    if named.checksum is not None:
+        kept = part.checksum
+        if kept is None or (named.checksum_algorithm, named.checksum) != (kept.algorithm, kept.value):
+            raise _invalid_part(upload, named)
+    elif upload.checksum_algorithm is not None and upload.checksum_type == "COMPOSITE":
+        algorithm = upload.checksum_algorithm.lower()
+        raise InvalidRequest(
+            f"The upload was created using a {algorithm} checksum. The complete request must include "
+            f"the checksum for each part. It was missing for part {named.number} in the request."
+        )
+    return part
+
+
+def _invalid_part(upload: Upload, named: CompletedPart) -> InvalidPart:
+    return InvalidPart(
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or "
+        "the specified entity tag may not match the part's entity tag.",
+        UploadId=upload.upload_id,
+        PartNumber=str(named.number),
+        ETag=named.etag.strip('"'),
+    )
+
+
+def _check_type(upload: Upload, announced: str | None) -> None:
+    if announced is not None and announced != upload.checksum_type:
+        raise InvalidRequest(
+            f"The upload was created using the {upload.checksum_type} checksum mode. The complete "
+            f"request must use the same checksum mode."
+        )
+
+
+def _check_whole(
+    joined: _Joined, object_size: int | None, checksum: tuple[str, str] | None
+) -> None:
+    if object_size is not None and object_size != joined.size:
+        raise InvalidRequest(
+            f"The provided 'x-amz-mp-object-size' header value {object_size} does not match what was "
+            f"computed: {joined.size}"
+        )
+    if checksum is None:
+        return
+    algorithm, value = checksum
+    kept = joined.checksum
+    if kept is None or kept.algorithm != algorithm:
+        raise InvalidRequest(
+            f"The upload was not created using the {algorithm} checksum, so the object cannot be "
+            f"checked against one."
+        )
+    # A composite is kept as "value-N"; clients announce it with or without the count.
+    if value not in (kept.value, kept.value.partition("-")[0]):
+        raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _gather(parts: Iterable[Part]) -> Manifest:
+    """One manifest of the bytes of several parts, for freeing."""
+    extents = tuple(extent for part in parts for extent in part.manifest.extents)
+    return Manifest("file", extents) if extents else Manifest("inline")

@@ -1,0 +1,29 @@
+"""What the write path stands on: the log, the bytes, the index, the buckets, the bucket keys."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from blobs.contract import BlobStore
+from bus.contract import Submitter
+from index.contract import IndexReader
+from index.directory import BucketDirectory
+
+
+class BucketKeys(Protocol):
+    """Makes and erases the keys that wrap data keys (access.keyring)."""
+
+    def new_bucket_key(self) -> str: ...
+
+    def erase(self, key_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Made once by the composition root. `region` is what new buckets are created in."""
+
+    submitter: Submitter
+    blobs: BlobStore
+    index: IndexReader
+    directory: BucketDirectory
+    keys: BucketKeys
+    region: str = "us-east-1"

@@ -1,0 +1,113 @@
+"""Submit an event about a key until apply has decided it: resolve a stale bucket anew, wait at a fence."""
+
+import asyncio
+import random
+from typing import TypeVar
+
+import msgspec
+
+from ingest.ports import Ports
+from schemas.errors import (
+    ConditionalRequestConflict,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchUpload,
+    NoSuchVersion,
+    PreconditionFailed,
+    ServiceUnavailable,
+    StrandlineError,
+)
+from schemas.events import (
+    OBJECT_VERSIONS,
+    EpochSet,
+    ObjectDelete,
+    ObjectPut,
+    Origin,
+    PartPut,
+    UploadAbort,
+    UploadCreate,
+    encode_event,
+)
+from schemas.partitioning import partition_of
+from schemas.receipts import Receipt
+from schemas.rows import Bucket
+
+KeyEvent = ObjectPut | ObjectDelete | UploadCreate | PartPut | UploadAbort
+KeyEventT = TypeVar("KeyEventT", bound=KeyEvent)
+
+ATTEMPTS = 12
+FENCE_WAIT = 0.05  # seconds before the first retry at a fence; doubles up to FENCE_WAIT_LIMIT
+FENCE_WAIT_LIMIT = 1.0
+
+
+class PartLandedSince(StrandlineError):
+    """A part landed between reading the parts and applying Complete or Abort: read them anew."""
+
+
+async def submit_key_event(ports: Ports, bucket: Bucket, event: KeyEventT) -> Receipt:
+    """Append the event and return the receipt of its application.
+
+    Raises the domain error of a refusal, LogUnavailable, SubmitTimeout, or ServiceUnavailable when the
+    bucket stays fenced.
+    """
+    submitter = ports.submitter
+    partition = partition_of(event.bucket_id, event.key, submitter.partitions(OBJECT_VERSIONS))
+    wait = FENCE_WAIT
+    for _ in range(ATTEMPTS):
+        receipt = await submitter.submit(OBJECT_VERSIONS, partition, encode_event(event))
+        if not receipt.refusal:
+            return receipt
+        if receipt.refusal == "bucket-fenced":
+            await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 (jitter)
+            wait = min(wait * 2, FENCE_WAIT_LIMIT)
+        elif receipt.refusal != "stale-epoch":
+            raise refusal_error(receipt.refusal, event.key)
+        event = await _resolve_anew(ports, bucket, event, partition)
+    raise ServiceUnavailable(f"The bucket {bucket.name} is being changed; please try again.")
+
+
+async def _resolve_anew(
+    ports: Ports, bucket: Bucket, event: KeyEventT, partition: int
+) -> KeyEventT:
+    """The event under the bucket's present epoch."""
+    fresh = await ports.directory.refresh(bucket.name)
+    if fresh is None or fresh.bucket_id != event.bucket_id:
+        raise NoSuchBucket("The specified bucket does not exist", BucketName=bucket.name)
+    if fresh.epoch == event.epoch:
+        # The gateway that changed the bucket died before it told this partition, or is just doing so.
+        await announce_epoch(ports, fresh, event.origin, partition)
+    return msgspec.structs.replace(event, epoch=fresh.epoch)
+
+
+async def announce_epoch(ports: Ports, bucket: Bucket, origin: Origin, partition: int) -> None:
+    """Tell one object partition the bucket's epoch; harmless when it knows it already."""
+    event = EpochSet(origin, bucket.bucket_id, bucket.epoch, bucket.versioning, bucket.status)
+    await ports.submitter.submit(OBJECT_VERSIONS, partition, encode_event(event))
+
+
+async def announce_everywhere(ports: Ports, bucket: Bucket, origin: Origin) -> None:
+    """Tell every object partition; returns once all of them have applied it."""
+    partitions = range(ports.submitter.partitions(OBJECT_VERSIONS))
+    await asyncio.gather(*(announce_epoch(ports, bucket, origin, p) for p in partitions))
+
+
+def refusal_error(refusal: str, key: str) -> StrandlineError:
+    """The domain error for what apply refused."""
+    if refusal == "precondition-failed":
+        return PreconditionFailed(
+            "At least one of the pre-conditions you specified did not hold", Condition="If-Match"
+        )
+    if refusal == "no-such-key":
+        return NoSuchKey("The specified key does not exist.", Key=key)
+    if refusal == "no-such-version":
+        return NoSuchVersion("The specified version does not exist.", Key=key)
+    if refusal == "no-such-upload":
+        return NoSuchUpload(
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+            "been aborted or completed."
+        )
+    if refusal == "part-landed-since":
+        return PartLandedSince("A part of the upload landed while it was being ended.")
+    if refusal == "no-such-bucket":
+        return NoSuchBucket("The specified bucket does not exist")
+    return ConditionalRequestConflict(f"The write was refused: {refusal}.")
