@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 BATCH_EVENTS = 512
 BATCH_BYTES = 4 * 1024 * 1024
 QUEUE_EVENTS = 8192
+RECEIPT_SECONDS = 30.0
 REPLAY_EVENTS = 1024
 RETRY_SECONDS = 0.5
 
@@ -28,19 +29,22 @@ RETRY_SECONDS = 0.5
 class _Waiting(NamedTuple):
     payload: bytes
     receipt: "asyncio.Future[Receipt]"
+    deadline: float
 
 
 class Sequencer:
     """The single writer of one partition: its log, its materializer and the writers that wait.
 
-    publish  appends a batch's facts to the facts log; called in log order, after the rows are committed
+    publish  appends a batch's facts to the facts log, given the offset of the batch's last event; called
+             in log order, after the rows are committed
+    applied  called once the batch's rows are visible, before any of its writers is answered
     """
 
     def __init__(
         self,
         partition_log: PartitionLog,
         materializer: Materializer,
-        publish: Callable[[Sequence[bytes]], None],
+        publish: Callable[[int, Sequence[bytes]], None],
         name: str,
         applied: Callable[[], None] = lambda: None,
     ) -> None:
@@ -53,6 +57,8 @@ class Sequencer:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"log-{name}")
         self._task: asyncio.Task[None] | None = None
+        self._reaper: asyncio.Task[None] | None = None
+        self._in_hand: list[list[_Waiting]] = []
         self._stopping = False
         self._failure: StrandlineError | None = None
 
@@ -65,13 +71,14 @@ class Sequencer:
             records = self._log.read(position, REPLAY_EVENTS)
             payloads = [record.payload for record in records]
             applied = await self._materializer.apply(position, [r.time for r in records], payloads)
-            self._publish(applied.facts)
+            self._publish(position + len(records) - 1, applied.facts)
             position += len(records)
             replayed += len(records)
         return replayed
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"sequencer-{self._name}")
+        self._reaper = asyncio.create_task(self._reap(), name=f"sequencer-deadlines-{self._name}")
 
     @property
     def failure(self) -> StrandlineError | None:
@@ -92,7 +99,8 @@ class Sequencer:
             raise LogUnavailable(f"{QUEUE_EVENTS} events are waiting for the log {self._name} already")
         if len(payload) > EVENT_LIMIT:
             raise LogUnavailable(f"an event of {len(payload)} bytes is over the limit of {EVENT_LIMIT}")
-        waiting = _Waiting(payload, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(payload, loop.create_future(), loop.time() + RECEIPT_SECONDS)
         self._queue.append(waiting)
         self._wake.set()
         return waiting.receipt
@@ -103,7 +111,19 @@ class Sequencer:
         self._wake.set()
         if self._task is not None:
             await self._task
+        if self._reaper is not None:
+            self._reaper.cancel()
         self._thread.shutdown(wait=True)
+
+    async def _reap(self) -> None:
+        """Once a second, answer the writers whose deadline has passed. One sweep for all of them costs
+        the hot path nothing, where a timer per write would."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = asyncio.get_running_loop().time()
+            for batch in (*self._in_hand, self._queue):
+                late = [waiting for waiting in batch if waiting.deadline < now]
+                self._answer_error(late, SubmitTimeout(f"no receipt within {RECEIPT_SECONDS:.0f} s"))
 
     async def _run(self) -> None:
         try:
@@ -130,6 +150,7 @@ class Sequencer:
                 offset, time = await appended
             except StorageFull as error:
                 self._answer_error(batch, LogUnavailable(f"no space left for the log: {error.message}"))
+                self._in_hand.remove(batch)
                 appending = None
                 continue
             except BaseException as error:
@@ -144,9 +165,11 @@ class Sequencer:
                     await asyncio.wait([appending[1]])
                     self._answer_error(appending[0], SubmitTimeout("the log stopped before the event was applied"))
                 raise
+            self._in_hand.remove(batch)
 
     def _append_next(self) -> "tuple[list[_Waiting], asyncio.Future[tuple[int, int]]]":
         batch = self._take()
+        self._in_hand.append(batch)
         payloads = [waiting.payload for waiting in batch]
         loop = asyncio.get_running_loop()
         return batch, loop.run_in_executor(self._thread, self._log.append, payloads)
@@ -181,7 +204,7 @@ class Sequencer:
                     self._answer_error(batch, SubmitTimeout("no space left for the index"))
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
-        self._publish(applied.facts)
+        self._publish(offset + len(batch) - 1, applied.facts)
         self._applied()
         for waiting, receipt in zip(batch, applied.receipts, strict=True):
             if not waiting.receipt.done():
@@ -202,3 +225,17 @@ class Sequencer:
         for waiting in batch:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(error)
+
+
+class LocalSubmitter:
+    """The port `Submitter` over sequencers in this process. One partition per topic."""
+
+    def __init__(self, sequencers: dict[str, Sequencer]) -> None:
+        self._sequencers = sequencers
+
+    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+        """See `bus.contract.Submitter`."""
+        return await self._sequencers[topic].submit(payload)
+
+    def partitions(self, topic: str) -> int:
+        return 1

@@ -1,0 +1,194 @@
+"""The port `Submitter` across processes: workers send events to the sequencer over a Unix socket.
+
+Frames are a 4-byte big-endian length and a msgpack array:
+
+    worker → sequencer   [id, topic, partition, payload]     id 0: an audit record, not answered
+    sequencer → worker   [id, receipt | nil, error, message]
+
+Everything that one turn of the event loop produced leaves in one write.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from bus.contract import Submitter
+from schemas.errors import LogUnavailable, StrandlineError, SubmitTimeout
+from schemas.events import AUDIT
+from schemas.receipts import Receipt
+
+log = logging.getLogger(__name__)
+
+FRAME_LIMIT = 8 * 1024 * 1024
+LENGTH_BYTES = 4
+ONE_WAY = 0
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """An event to append, or (id 0) an audit record."""
+
+    id: int
+    topic: str
+    partition: int
+    payload: bytes
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True):
+    """The receipt of a request, or the name and message of the error it ended with."""
+
+    id: int
+    receipt: Receipt | None
+    error: str = ""
+    message: str = ""
+
+
+_ERRORS: dict[str, type[StrandlineError]] = {
+    "LogUnavailable": LogUnavailable,
+    "SubmitTimeout": SubmitTimeout,
+}
+_encoder = msgspec.msgpack.Encoder()
+
+
+class _Framed(asyncio.Protocol):
+    """Frames in and out; writes of one turn of the loop are joined."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.WriteTransport | None = None
+        self._received = bytearray()
+        self._outgoing: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._received
+        buffer += data
+        start = 0
+        while len(buffer) - start >= LENGTH_BYTES:
+            length = int.from_bytes(buffer[start : start + LENGTH_BYTES], "big")
+            if length > FRAME_LIMIT:
+                log.error("a frame of %d bytes between worker and sequencer: closing", length)
+                self._close()
+                return
+            end = start + LENGTH_BYTES + length
+            if len(buffer) < end:
+                break
+            self.frame(bytes(memoryview(buffer)[start + LENGTH_BYTES : end]))
+            start = end
+        del buffer[:start]
+
+    def frame(self, body: bytes) -> None:
+        """One whole frame arrived."""
+        raise NotImplementedError
+
+    def send(self, message: Request | Reply) -> None:
+        body = _encoder.encode(message)
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outgoing.append(len(body).to_bytes(LENGTH_BYTES, "big") + body)
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(outgoing))
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+class RemoteSubmitter(_Framed):
+    """A worker's side. Its requests end with SubmitTimeout when the sequencer goes away."""
+
+    _decoder = msgspec.msgpack.Decoder(Reply)
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        super().__init__()
+        self._lost = lost
+        self._waiting: dict[int, asyncio.Future[Receipt]] = {}
+        self._last_id = ONE_WAY
+
+    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+        """See `bus.contract.Submitter`."""
+        if self._transport is None or self._transport.is_closing():
+            raise LogUnavailable("the sequencer is gone")
+        self._last_id += 1
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting[self._last_id] = receipt
+        self.send(Request(self._last_id, topic, partition, payload))
+        return await receipt
+
+    def partitions(self, topic: str) -> int:
+        return 1
+
+    def record(self, payload: bytes) -> None:
+        """Send audit records, one way."""
+        self.send(Request(ONE_WAY, AUDIT, 0, payload))
+
+    def frame(self, body: bytes) -> None:
+        reply = self._decoder.decode(body)
+        waiting = self._waiting.pop(reply.id, None)
+        if waiting is None or waiting.done():
+            return
+        if reply.receipt is not None:
+            waiting.set_result(reply.receipt)
+        else:
+            waiting.set_exception(_ERRORS.get(reply.error, SubmitTimeout)(reply.message))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for receipt in waiting.values():
+            if not receipt.done():
+                receipt.set_exception(SubmitTimeout("the sequencer went away before its receipt came"))
+        self._lost()
+
+
+class _Server(_Framed):
+    """The sequencer's side of one worker's connection."""
+
+    _decoder = msgspec.msgpack.Decoder(Request)
+
+    def __init__(self, submitter: Submitter, record: Callable[[bytes], None]) -> None:
+        super().__init__()
+        self._submitter = submitter
+        self._record = record
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def frame(self, body: bytes) -> None:
+        request = self._decoder.decode(body)
+        if request.id == ONE_WAY:
+            self._record(request.payload)
+            return
+        task = asyncio.ensure_future(
+            self._answer(
+                request.id, self._submitter.submit(request.topic, request.partition, request.payload)
+            )
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, identifier: int, submitted: Awaitable[Receipt]) -> None:
+        try:
+            reply = Reply(identifier, await submitted)
+        except StrandlineError as error:
+            reply = Reply(identifier, None, type(error).__name__, error.message)
+        self.send(reply)
+
+
+async def serve_submitter(
+    path: Path, submitter: Submitter, record: Callable[[bytes], None]
+) -> asyncio.AbstractServer:
+    """Listen for workers on a Unix socket (its folder is private to the user)."""
+    path.unlink(missing_ok=True)
+    loop = asyncio.get_running_loop()
+    return await loop.create_unix_server(lambda: _Server(submitter, record), str(path))
+
+
+async def connect_submitter(path: Path, lost: Callable[[], None]) -> RemoteSubmitter:
+    """Connect a worker; `lost` is called when the sequencer goes away."""
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.create_unix_connection(lambda: RemoteSubmitter(lost), str(path))
+    return protocol
