@@ -1,0 +1,51 @@
+"""`strandline`: the entry point. Parses, loads settings, runs a command, tells mistakes in one line.
+
+Exit codes: 0 done; 1 the command found something wrong; 2 bad input or configuration; 130 after Ctrl-C.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from schemas.errors import ConfigurationError, StrandlineError
+from strandline.command_line import build_parser, given_settings
+from strandline.commands import config_show, serve, version
+from strandline.load_settings import load_settings
+
+COMMANDS = (serve, config_show, version)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except ConfigurationError as error:
+        return _complain(error, EXIT_USAGE)
+    except StrandlineError as error:
+        return _complain(error, EXIT_FAILED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone, which is its right. Python would complain once
+        # more when it flushes at exit, so standard output is pointed elsewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = build_parser(COMMANDS).parse_args(argv)
+    settings = load_settings(given_settings(arguments), arguments.config)
+    code: int = arguments.command.run(settings, arguments)
+    return code
+
+
+def _complain(error: StrandlineError, code: int) -> int:
+    message = " ".join((error.message or type(error).__name__).split())
+    print(f"strandline: {message}", file=sys.stderr)
+    return code

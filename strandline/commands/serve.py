@@ -1,0 +1,22 @@
+"""`strandline serve`: run the store."""
+
+import argparse
+
+from strandline.settings import Settings
+
+NAME = "serve"
+HELP = "run the store: the S3 port and the API port, over one data folder"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing beside the settings."""
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C, drain, and return 0."""
+    import asyncio
+
+    from strandline.serve import serve
+
+    asyncio.run(serve(settings))
+    return 0

@@ -1,0 +1,160 @@
+"""The data folder: its layout in one place, its format version, and the lock that admits one server."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import ConfigurationError
+
+FORMAT_VERSION = 1
+FOLDERS = ("log", "index", "zones", "zones/a", "keys", "snapshots", "audit", "consumers")
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """Names of what is in the data folder.
+
+    log        segments, one folder per topic and partition
+    index      the materialized metadata; can be made anew from log and snapshots
+    zone       object bytes: packs and blob files (embedded mode has one zone, "a")
+    keys       master key, bucket keys, root credentials; lies outside log and snapshots on purpose
+    snapshots  verified snapshots that let the log be cut
+    audit      the hash-chained record of requests and facts
+    consumers  durable positions of the processors that live on facts
+    """
+
+    root: Path
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def index(self) -> Path:
+        return self.root / "index"
+
+    @property
+    def zone(self) -> Path:
+        return self.root / "zones" / "a"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def audit(self) -> Path:
+        return self.root / "audit"
+
+    @property
+    def consumers(self) -> Path:
+        return self.root / "consumers"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def format_file(self) -> Path:
+        return self.root / "format"
+
+    def create(self) -> None:
+        """Make what is missing, with mode 0700, durably. Harmless when repeated.
+
+        Raises ConfigurationError when the folder cannot be used, holds other things, or was written by
+        a later version.
+        """
+        try:
+            _make_folder(self.root)
+            if self.format_file.exists():
+                self.check_format()
+            else:
+                self._refuse_foreign_folder()
+            for name in FOLDERS:
+                _make_folder(self.root / name)
+            if not self.format_file.exists():
+                _write_durably(self.format_file, f"strandline {FORMAT_VERSION}\n")
+        except OSError as error:
+            raise ConfigurationError(f"data folder {self.root} cannot be used: {error.strerror}") from None
+
+    def check_format(self) -> None:
+        """Raises ConfigurationError unless this is a data folder of a version that this program reads."""
+        try:
+            text = self.format_file.read_text(encoding="ascii", errors="replace")
+        except FileNotFoundError:
+            raise ConfigurationError(f"{self.root} is not a data folder of Strandline") from None
+        except OSError as error:
+            raise ConfigurationError(f"data folder {self.root} cannot be read: {error.strerror}") from None
+        if text != f"strandline {FORMAT_VERSION}\n":
+            raise ConfigurationError(
+                f"data folder {self.root} has format {text.strip()!r}; this program reads 'strandline "
+                f"{FORMAT_VERSION}'"
+            )
+
+    def _refuse_foreign_folder(self) -> None:
+        # A first start that was killed leaves some of our folders and no format file; that is no reason
+        # to refuse. Anything else in there belongs to somebody.
+        ours = {*FOLDERS, self.lock_file.name}
+        ours.add(_partial(self.format_file).name)
+        for entry in sorted(self.root.iterdir()):
+            if entry.name not in ours:
+                raise ConfigurationError(
+                    f"{self.root} holds {entry.name!r} and is not a data folder of Strandline; name an "
+                    "empty or new folder"
+                )
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder as its only server or repairing command.
+
+        Raises ConfigurationError when another process holds it. The kernel drops the lock when the
+        process ends, however it ends.
+        """
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+                raise ConfigurationError(
+                    f"data folder {self.root} is in use by process {owner or 'unknown'}"
+                ) from None
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _make_folder(path: Path) -> None:
+    if path.is_dir():
+        return
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _sync_folder(path.parent)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with _partial(path).open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    _partial(path).rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

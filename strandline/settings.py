@@ -1,0 +1,225 @@
+"""Settings: every flag, environment variable and key of the TOML file, in one model.
+
+`load_settings` (strandline/load_settings.py) reads them from their sources; docs/configuration.md is
+generated from this model.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic.config import JsonDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.errors import ConfigurationError
+from strandline.listen import parse_listen
+
+ENVIRONMENT_PREFIX = "STRANDLINE_"
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+_UNITS = {"": 1, "B": 1, "KIB": KIB, "MIB": MIB, "GIB": GIB, "TIB": 1024 * GIB}
+_SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def parse_size(value: object) -> object:
+    """Bytes from `65536`, "65536" or "64KiB" (KiB, MiB, GiB, TiB)."""
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None or match[2].upper() not in _UNITS:
+        raise ValueError("must be a number of bytes, or a number with KiB, MiB, GiB or TiB, like 64MiB")
+    return int(match[1]) * _UNITS[match[2].upper()]
+
+
+def size_text(size: int) -> str:
+    """A size the way people write it: 64MiB rather than 67108864, where that is exact."""
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if size and size % unit == 0:
+            return f"{size // unit}{name}"
+    return str(size)
+
+
+def _checked_listen(value: str) -> str:
+    try:
+        return str(parse_listen(value))
+    except ConfigurationError as error:
+        raise ValueError(error.message.partition(": ")[2]) from None
+
+
+def _split(value: object) -> object:
+    """A list written as text, as flags and environment variables do: `a.example,b.example`."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+Size = Annotated[int, BeforeValidator(parse_size)]
+Listen = Annotated[str, AfterValidator(_checked_listen)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+NO_FLAG: JsonDict = {"flag": False}  # secrets: a command line is readable by every user of the machine
+
+
+class Settings(BaseSettings):
+    """All that can be set. Immutable; reads no environment by itself, so that a test is not at its mercy."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    data_dir: Path = Field(
+        default=Path("strandline-data"),
+        description="Folder that holds everything: log, index, object bytes, keys. Made with mode 0700.",
+    )
+    s3_listen: Listen = Field(
+        default="127.0.0.1:9000",
+        description="Address of the S3 wire protocol, HOST:PORT; :PORT is every interface.",
+    )
+    api_listen: Listen = Field(
+        default="127.0.0.1:9001", description="Address of the REST API, health checks and metrics, HOST:PORT."
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Server processes that share the two ports; one of them orders the writes.",
+    )
+    root_access_key: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._+=@-]{3,128}$",
+        description="Access key of the root identity. With its secret unset too, both are generated at the "
+        "first start, printed once and kept in the data folder with mode 0600.",
+        json_schema_extra=NO_FLAG,
+    )
+    root_secret_key: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        max_length=128,
+        description="Secret key of the root identity, 8 to 128 characters.",
+        json_schema_extra=NO_FLAG,
+    )
+    region: str = Field(
+        default="us-east-1",
+        pattern=r"^[a-z0-9-]{1,63}$",
+        description="Region name that clients sign with and that new buckets are in.",
+    )
+    domains: Names = Field(
+        default=(),
+        description="Base domains for virtual-host style requests: with s3.example.org here, a request to "
+        "photos.s3.example.org means the bucket photos. Several are separated by commas.",
+    )
+    inline_limit: Size = Field(
+        default=512,
+        ge=0,
+        le=64 * KIB,
+        description="Objects up to this size ride in the log and the index themselves.",
+    )
+    pack_limit: Size = Field(
+        default=MIB,
+        ge=0,
+        le=64 * MIB,
+        description="Objects up to this size share pack files, many to one sync; larger ones: one file each.",
+    )
+    segment_bytes: Size = Field(
+        default=64 * MIB,
+        ge=MIB,
+        le=4 * GIB,
+        description="Size at which a segment of the log ends and the next begins.",
+    )
+    unsafe_unsynced_large_objects: bool = Field(
+        default=False,
+        description="UNSAFE. Acknowledge objects above pack_limit without waiting for the disk: a power "
+        "failure can lose them after the client was told they are stored. The log and smaller objects are "
+        "always synced. For benchmarks and data that can be made again.",
+    )
+    gc_grace_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=30 * 86400,
+        description="How long bytes that nothing refers to are kept for reads still running, seconds.",
+    )
+    snapshot_log_bytes: Size = Field(
+        default=GIB,
+        ge=MIB,
+        description="A verified snapshot is made when the log has grown by this much since the last one; "
+        "the log before it can then go.",
+    )
+    audit: bool = Field(
+        default=True, description="Write one hash-chained record per request and per fact to audit/."
+    )
+    audit_keep_days: int = Field(
+        default=90, ge=0, le=36500, description="Days that audit files are kept; 0 keeps them for ever."
+    )
+    max_requests: int = Field(
+        default=1024,
+        ge=1,
+        le=65536,
+        description="Requests in progress at once, per process; beyond it the answer is 503 SlowDown.",
+    )
+    drain_seconds: int = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="After SIGTERM, how long requests in progress may take to finish, seconds.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe message that goes to standard error."
+    )
+
+    @field_validator("domains")
+    @classmethod
+    def _host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if _HOST_NAME.fullmatch(name) is None:
+                raise ValueError(f"{name!r} is not a host name in lower case, like s3.example.org")
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.root_access_key is None) != (self.root_secret_key is None):
+            raise ValueError("root_access_key and root_secret_key must be set together, or neither")
+        if self.inline_limit > self.pack_limit:
+            raise ValueError(
+                f"inline_limit ({self.inline_limit}) must not be greater than pack_limit ({self.pack_limit})"
+            )
+        if parse_listen(self.s3_listen) == parse_listen(self.api_listen):
+            raise ValueError(f"s3_listen and api_listen must differ, and both are {self.s3_listen}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: Any,
+        **_more: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor is given; `load_settings` layers the sources, and knows which one
+        a wrong value came from."""
+        return (init_settings,)
+
+
+def flag_of(name: str) -> str | None:
+    """The command line flag of a setting; None for one that has none."""
+    extra = Settings.model_fields[name].json_schema_extra
+    return None if extra == NO_FLAG else "--" + name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def default_of(name: str) -> str | None:
+    """The default of a setting as one would write it; None when it has none."""
+    field = Settings.model_fields[name]
+    if field.default in (None, ()):
+        return None
+    if isinstance(field.default, bool):
+        return "true" if field.default else "false"
+    is_size = any(getattr(mark, "func", None) is parse_size for mark in field.metadata)
+    return size_text(field.default) if is_size else str(field.default)
