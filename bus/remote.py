@@ -1,4 +1,4 @@
-"""The port `Submitter` across processes: workers send events to the sequencer over a Unix socket.
+"""The port `Submitter` across processes: workers send events to the sequencer over a socket pair each.
 
 Frames are a 4-byte big-endian length and a msgpack array:
 
@@ -10,8 +10,8 @@ Everything that one turn of the event loop produced leaves in one write.
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import msgspec
 
@@ -178,17 +178,17 @@ class _Server(_Framed):
         self.send(reply)
 
 
-async def serve_submitter(
-    path: Path, submitter: Submitter, record: Callable[[bytes], None]
-) -> asyncio.AbstractServer:
-    """Listen for workers on a Unix socket (its folder is private to the user)."""
-    path.unlink(missing_ok=True)
+async def serve_worker(
+    connection: socket.socket, submitter: Submitter, record: Callable[[bytes], None]
+) -> asyncio.BaseTransport:
+    """Serve one worker over its end of a socket pair."""
     loop = asyncio.get_running_loop()
-    return await loop.create_unix_server(lambda: _Server(submitter, record), str(path))
+    transport, _ = await loop.connect_accepted_socket(lambda: _Server(submitter, record), connection)
+    return transport
 
 
-async def connect_submitter(path: Path, lost: Callable[[], None]) -> RemoteSubmitter:
-    """Connect a worker; `lost` is called when the sequencer goes away."""
+async def connect_submitter(connection: socket.socket, lost: Callable[[], None]) -> RemoteSubmitter:
+    """A worker's connection; `lost` is called when the sequencer goes away."""
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_unix_connection(lambda: RemoteSubmitter(lost), str(path))
+    _, protocol = await loop.create_unix_connection(lambda: RemoteSubmitter(lost), sock=connection)
     return protocol

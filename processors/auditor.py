@@ -1,0 +1,96 @@
+"""The auditor: one chained JSON record per request and per fact.
+
+It reads the topics `audit` (requests) and `facts`; its place in each is kept in the trail's head, so a
+crash neither loses a record nor writes one twice. Facts published twice are told by their source seq.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bus.contract import Record
+from processors.audit_trail import AuditTrail
+from processors.request_log import RequestRecord, decode_batch
+from schemas.events import AUDIT, FACTS
+from schemas.facts import Fact, decode_fact
+from schemas.seq import decode_seq
+
+
+class Auditor:
+    """Turns records of the two topics into lines of the trail."""
+
+    def __init__(self, trail: AuditTrail) -> None:
+        self._trail = trail
+
+    def position(self, topic: str) -> int:
+        """The offset to read that topic from."""
+        return self._trail.head.sources.get(topic, 0)
+
+    def requests(self, records: Sequence[Record]) -> None:
+        """Write the lines of a run of the topic `audit`."""
+        lines: list[dict[str, Any]] = []
+        for record in records:
+            batch = decode_batch(record.payload)
+            if batch.lost:
+                lines.append({"type": "lost", "time": _iso(record.time), "requests": batch.lost})
+            lines += [_request_line(request) for request in batch.records]
+        self._trail.append(lines, {AUDIT: records[-1].offset + 1})
+
+    def facts(self, records: Sequence[Record]) -> None:
+        """Write the lines of a run of the topic `facts`, leaving out those published before."""
+        seen = dict(self._trail.head.sources)
+        lines: list[dict[str, Any]] = []
+        for record in records:
+            fact = decode_fact(record.payload)
+            generation, partition, offset = decode_seq(fact.seq)
+            source = f"seq/{generation}/{partition}"
+            if offset < seen.get(source, 0):
+                continue
+            seen[source] = offset + 1
+            lines.append(_fact_line(fact))
+        seen[FACTS] = records[-1].offset + 1
+        self._trail.append(lines, seen)
+
+    def close(self) -> None:
+        self._trail.close()
+
+
+def _request_line(request: RequestRecord) -> dict[str, Any]:
+    return {
+        "type": "request",
+        "time": _iso(request.time),
+        "operation": request.operation,
+        "bucket": request.bucket,
+        "key": request.key,
+        "status": request.status,
+        "error": request.error,
+        "principal": request.principal,
+        "source": request.source,
+        "requestId": request.request_id.hex(),
+        "bytesIn": request.bytes_in,
+        "bytesOut": request.bytes_out,
+        "microseconds": request.duration,
+    }
+
+
+def _fact_line(fact: Fact) -> dict[str, Any]:
+    return {
+        "type": fact.type,
+        "time": _iso(fact.time),
+        "seq": fact.seq,
+        "bucketId": fact.bucket_id.hex(),
+        "key": fact.key,
+        "version": fact.version,
+        "size": fact.size,
+        "etag": fact.etag,
+        "outcome": fact.outcome,
+        "uploadId": fact.upload_id,
+        "principal": fact.origin.actor,
+        "source": fact.origin.source,
+        "requestId": fact.origin.request_id.hex(),
+    }
+
+
+def _iso(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

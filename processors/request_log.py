@@ -1,0 +1,113 @@
+"""Collects what every request did and hands it to the audit topic in batches.
+
+`observe` is on the way of every request, so it only appends a tuple; encoding happens per batch. The
+queue is bounded: records beyond it are not kept, and the count of them goes into the next batch.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from schemas.errors import StorageFull
+
+BATCH_SECONDS = 0.25
+QUEUE_RECORDS = 200_000
+
+
+class RequestRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One finished request. Time in Unix milliseconds, duration in microseconds, sizes in bytes.
+
+    The fields are in the order in which `RequestLog.observe` takes them, after `time`.
+    """
+
+    time: int
+    operation: str
+    bucket: str
+    key: str
+    status: int
+    bytes_in: int
+    bytes_out: int
+    duration: int
+    principal: str
+    source: str
+    request_id: bytes
+    error: str
+
+
+class RequestBatch(msgspec.Struct, frozen=True, array_like=True):
+    """One record of the audit topic. `lost` counts the requests that could not be kept before it."""
+
+    records: list[RequestRecord]
+    lost: int = 0
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(RequestBatch)
+
+
+def decode_batch(payload: bytes) -> RequestBatch:
+    return _decoder.decode(payload)
+
+
+class RequestLog:
+    """`publish` appends one encoded batch to the audit topic; it may raise StorageFull."""
+
+    def __init__(self, publish: Callable[[bytes], None], now: Callable[[], float] = time.time) -> None:
+        self._publish = publish
+        self._now = now
+        self._records: list[tuple[object, ...]] = []
+        self._lost = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._flush_regularly(), name="request-log")
+
+    def observe(
+        self,
+        operation: str,
+        bucket: str,
+        key: str,
+        status: int,
+        bytes_in: int,
+        bytes_out: int,
+        duration: int,
+        principal: str,
+        source: str,
+        request_id: bytes,
+        error: str,
+    ) -> None:
+        """A request is finished; `duration` in microseconds, `error` its S3 code or ""."""
+        if len(self._records) >= QUEUE_RECORDS:
+            self._lost += 1
+            return
+        self._records.append(
+            (
+                int(self._now() * 1000), operation, bucket, key, status, bytes_in, bytes_out, duration,
+                principal, source, request_id, error,
+            )
+        )  # fmt: skip
+
+    def flush(self) -> None:
+        """Publish what was collected; on a full device it is kept for the next time."""
+        if not self._records and not self._lost:
+            return
+        records, self._records = self._records, []
+        lost, self._lost = self._lost, 0
+        try:
+            self._publish(_encoder.encode((records, lost)))
+        except StorageFull:
+            self._records = records
+            self._lost += lost
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.flush()
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(BATCH_SECONDS)
+            self.flush()
