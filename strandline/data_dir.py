@@ -64,6 +64,11 @@ class DataDir:
     def format_file(self) -> Path:
         return self.root / "format"
 
+    @property
+    def metrics_file(self) -> Path:
+        """Shared counters of the running server's processes; removed at every start."""
+        return self.root / "metrics"
+
     def create(self) -> None:
         """Make what is missing, with mode 0700, durably. Harmless when repeated.
 
