@@ -1,0 +1,85 @@
+"""The file layer: every call by which the log and the blobs change a file, in one replaceable place.
+
+It is the operating system's own calls and costs one attribute look-up. `tests/faults/lossy_files.py`
+puts a disk in its place that loses everything unsynced at a crash. Imports nothing of ours.
+"""
+
+import os
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+
+class Files:
+    """Files by descriptor, as in `os`: bytes, positions and sizes are in bytes; errors are OSError.
+
+    pwrite may write less than it was given (the disk fills up, a signal): `write_fully` does not.
+    """
+
+    close = staticmethod(os.close)
+    pread = staticmethod(os.pread)
+    pwrite = staticmethod(os.pwrite)
+    ftruncate = staticmethod(os.ftruncate)
+    fsync = staticmethod(os.fsync)
+    fdatasync = staticmethod(getattr(os, "fdatasync", os.fsync))
+    unlink = staticmethod(os.unlink)
+    rename = staticmethod(os.replace)
+
+    def open(self, path: str, flags: int = os.O_RDONLY, mode: int = FILE_MODE) -> int:
+        """A descriptor for that file; `flags` as for os.open."""
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+
+    def size(self, fd: int) -> int:
+        return os.fstat(fd).st_size
+
+    def mkdir(self, path: str) -> None:
+        os.mkdir(path, DIRECTORY_MODE)
+
+    def fsync_dir(self, path: str) -> None:
+        """Make the names in a directory durable: files created, renamed or removed there."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def write_fully(files: Files, fd: int, data: bytes | bytearray | memoryview, position: int) -> None:
+    """Write all of `data`, or raise OSError with an unknown part of it written."""
+    view = memoryview(data)
+    while view:
+        written = files.pwrite(fd, view, position)
+        position += written
+        view = view[written:]
+
+
+def make_directory(files: Files, path: str) -> None:
+    """Make a directory and its parents, each durable in the one above it."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(os.path.abspath(path))
+    make_directory(files, parent)
+    try:
+        files.mkdir(path)
+    except FileExistsError:
+        return
+    files.fsync_dir(parent)
+
+
+class Handle:
+    """An open file shared by threads: closed when the last of them has let go of it.
+
+    Closing by reference count, because a reader may be inside pread when the writer moves on, and a
+    descriptor closed under it could by then belong to another file.
+    """
+
+    __slots__ = ("_close", "fd")
+
+    def __init__(self, files: Files, path: str, flags: int = os.O_RDONLY) -> None:
+        self._close = files.close
+        self.fd = -1
+        self.fd = files.open(path, flags)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            self._close(self.fd)

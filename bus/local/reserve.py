@@ -1,0 +1,142 @@
+"""Space ahead of the writer: the active segment zero-filled in steps, the next segment's file made ready.
+
+Where blocks and file size are already there, fdatasync writes data and nothing else; on a growing file it
+waits for the file system's journal, ten times as long. The work is done on a thread of its own.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+from bus.files import Files, Handle, write_fully
+from bus.local.segment import NEXT_SEGMENT
+
+OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+ZEROS = bytes(256 * 1024)
+NEVER = 1 << 62
+
+
+class Reserve:
+    """The files' reserved space. All but `filled` and `wake` is guarded by a lock.
+
+    filled  how far the active file is reserved: frames below it change no metadata
+    wake    the writer calls `advance` once its position has passed this
+    failed  called, on the reserve's thread, with any error other than a full disk
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        directory: str,
+        segment_size: int,
+        ahead: int,
+        background: bool,
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.filled = 0
+        self.wake = NEVER
+        self._files = files
+        self._next_path = os.path.join(directory, NEXT_SEGMENT)
+        self._segment_size = segment_size
+        self._ahead = min(ahead, segment_size)
+        self._failed = failed
+        self._lock = Lock()
+        self._handle: Handle | None = None
+        self._position = 0
+        self._next: Handle | None = None
+        self._executor = ThreadPoolExecutor(1, "log-reserve") if background and ahead else None
+
+    def begin(self, handle: Handle, position: int) -> None:
+        """From now on `handle` is the active file, written up to `position`."""
+        with self._lock:
+            self._handle = handle
+            self._position = position
+            self.filled = max(self._files.size(handle.fd), position)
+            self._plan(position)
+
+    def claim(self, end: int) -> None:
+        """The writer is about to write up to `end`, beyond what is reserved: the file grows by it."""
+        with self._lock:
+            self.filled = max(self.filled, end)
+
+    def cut(self, position: int) -> None:
+        """Cut the active file off at `position`, reserved space too."""
+        with self._lock:
+            assert self._handle is not None
+            self._files.ftruncate(self._handle.fd, position)
+            self.filled = position
+            self._plan(position)
+
+    def advance(self, position: int) -> None:
+        """The writer's position has passed `wake`: reserve more, or make the next file ready."""
+        self.wake = NEVER
+        self._position = position
+        if self._executor:
+            self._executor.submit(self._work)
+        else:
+            self._work()
+
+    def take_next(self) -> Handle | None:
+        """The file made ready for the next segment, if there is one; it is the caller's now."""
+        with self._lock:
+            handle, self._next = self._next, None
+            return handle
+
+    def close(self) -> None:
+        """Wait for the work in progress and let go of the files."""
+        if self._executor:
+            self._executor.shutdown(cancel_futures=True)
+        with self._lock:
+            self._handle = None
+            if self._next is not None:
+                self._next = None
+                self._files.unlink(self._next_path)
+
+    def _plan(self, position: int) -> None:
+        """Say when there is work again."""
+        if self._ahead == 0:
+            return
+        if self.filled < self._segment_size:
+            self.wake = max(position, self.filled - self._ahead // 2)
+        else:
+            self.wake = NEVER if self._next is not None else position
+
+    def _work(self) -> None:
+        with self._lock:
+            position = self._position
+            if self._handle is None:
+                return
+            try:
+                self._reserve_some(self._handle, position)
+            except OSError as error:
+                self._retry_later_or_fail(error, position)
+            except Exception as error:
+                self._failed(error)
+            else:
+                self._plan(position)
+
+    def _reserve_some(self, handle: Handle, position: int) -> None:
+        if self.filled < self._segment_size:
+            target = min(self._segment_size, position + self._ahead)
+            if target > self.filled:
+                self._fill(handle, self.filled, target)
+                self.filled = target
+        elif self._next is None:
+            ready = Handle(self._files, self._next_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            self._fill(ready, 0, self._ahead)
+            self._next = ready
+
+    def _fill(self, handle: Handle, start: int, end: int) -> None:
+        for at in range(start, end, len(ZEROS)):
+            write_fully(self._files, handle.fd, memoryview(ZEROS)[: end - at], at)
+        self._files.fdatasync(handle.fd)
+
+    def _retry_later_or_fail(self, error: OSError, position: int) -> None:
+        """A full disk is the writer's to find out, when it really has no room; anything else breaks the log,
+        for this fdatasync may have swallowed an error that belongs to the writer's frames."""
+        if error.errno in OUT_OF_SPACE:
+            self.wake = position + max(self._ahead // 2, 1)
+        else:
+            self._failed(error)
