@@ -1,0 +1,125 @@
+"""Does a listing or a read slow down as a bucket grows? The same requests at few keys and at many."""
+
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.http import Client
+from bench.servers import Server
+from bench.signing import Signer
+from bench.workloads import PAGE, keys_of
+from bench.wrk import Requests, run
+
+BODY = b"0123456789abcdef"
+BATCH = 50_000
+PREFIXES = 100
+FEW = 1_000
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Median p50 latencies in milliseconds, by number of keys and by kind of request."""
+
+    keys: int
+    get_ms: float
+    list_ms: float
+    delimiter_ms: float
+
+    def as_dict(self) -> dict[str, float]:
+        return {
+            "keys": self.keys,
+            "get_ms": self.get_ms,
+            "list_ms": self.list_ms,
+            "delimiter_ms": self.delimiter_ms,
+        }
+
+
+def key_of(number: int, prefixes: int = PREFIXES) -> str:
+    """Keys spread evenly over the prefixes."""
+    return f"prefix-{number % prefixes:03}/key-{number // prefixes:07}"
+
+
+def measure(
+    server: Server, bucket: str, keys: int, style: str, connections: int, seconds: float, rounds: int
+) -> Growth:
+    """Fill a bucket with that many tiny objects, then time GET, LIST and a delimiter listing of all."""
+    signer = server.signer(style)
+    with Client(signer) as client:
+        client.expect(200, "PUT", f"/{bucket}")
+    _fill(server, signer, bucket, keys, connections)
+    _check(signer, bucket, keys)
+    return Growth(
+        keys,
+        _median_ms(server, _reads(signer, bucket, keys), connections, seconds, rounds),
+        _median_ms(server, _pages(signer, bucket, keys), connections, seconds, rounds),
+        _median_ms(server, [signer.head("GET", f"/{bucket}", _DELIMITER)], 1, seconds, rounds),
+    )
+
+
+_DELIMITER = {"list-type": "2", "delimiter": "/", "max-keys": str(PAGE)}
+
+
+def _fill(server: Server, signer: Signer, bucket: str, keys: int, connections: int) -> None:
+    began = time.monotonic()
+    for numbers in _batches(keys):
+        signer.refresh()
+        heads = [signer.head("PUT", f"/{bucket}/{key_of(i)}", None, len(BODY)) for i in numbers]
+        run(server.endpoint, Requests(heads, BODY, once=True), 600, connections)
+        with Client(signer) as client:  # those that were under way when the run was ended
+            for i in numbers[-2 * connections :]:
+                client.expect(200, "PUT", f"/{bucket}/{key_of(i)}", None, BODY)
+        done = numbers[-1] + 1
+        rate = done / (time.monotonic() - began)
+        print(f"  {server.name} {bucket}: {done:,} keys stored ({rate:,.0f}/s)", flush=True)
+
+
+def _batches(keys: int) -> Iterator[range]:
+    for start in range(0, keys, BATCH):
+        yield range(start, min(keys, start + BATCH))
+
+
+def _check(signer: Signer, bucket: str, keys: int) -> None:
+    """Every prefix is listed, and the keys of one of them are all there."""
+    with Client(signer) as client:
+        whole = client.expect(200, "GET", f"/{bucket}", _DELIMITER)
+        if whole.count(b"<CommonPrefixes>") != min(PREFIXES, keys):
+            raise RuntimeError(
+                f"the delimiter listing of {bucket} does not show every prefix: {whole[:300]!r}"
+            )
+        found, after = 0, ""
+        while page := keys_of(client.expect(200, "GET", f"/{bucket}", _page("prefix-007/", after))):
+            found, after = found + len(page), page[-1]
+        expected = len(range(7, keys, PREFIXES))
+        if found != expected:
+            raise RuntimeError(f"{bucket} has {found} keys under one prefix, not {expected}")
+
+
+def _page(prefix: str, after: str) -> dict[str, str]:
+    return {"list-type": "2", "prefix": prefix, "start-after": after, "max-keys": str(PAGE)}
+
+
+def _reads(signer: Signer, bucket: str, keys: int) -> list[str]:
+    numbers = random.Random(1).choices(range(keys), k=20_000)
+    return [signer.head("GET", f"/{bucket}/{key_of(i)}") for i in numbers]
+
+
+def _pages(signer: Signer, bucket: str, keys: int) -> list[str]:
+    """Full pages from all over the bucket (the only one there is, at few keys)."""
+    chosen = random.Random(2)
+    last_start = max(1, (keys - PAGE) // PREFIXES)
+    starts = [
+        f"prefix-{chosen.randrange(PREFIXES - 1):03}/key-{chosen.randrange(last_start):07}"
+        for _ in range(500)
+    ]
+    if keys <= PAGE:
+        starts = [""]
+    return [signer.head("GET", f"/{bucket}", _page("", after)) for after in starts]
+
+
+def _median_ms(server: Server, heads: list[str], connections: int, seconds: float, rounds: int) -> float:
+    requests = Requests(heads)
+    run(server.endpoint, requests, 1, connections)
+    samples = [run(server.endpoint, requests, seconds, connections) for _ in range(rounds)]
+    return statistics.median(connections / sample.rate for sample in samples) * 1000
