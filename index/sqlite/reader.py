@@ -1,0 +1,235 @@
+"""Everybody else's side of the index: GET, HEAD and listings read here, in any number of processes."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from index.contract import ListEntry
+from index.sqlite.connection import open_reader
+from index.sqlite.failures import translate
+from index.sqlite.neighbours import check_neighbours
+from index.sqlite.progress import read_position
+from index.sqlite.rows import (
+    BUCKET,
+    PART,
+    UPLOAD,
+    damaged,
+    is_detached,
+    key_seed,
+    name_seed,
+    open_listing,
+    open_row,
+    open_version,
+)
+from index.sqlite.versions import Versions
+from schemas.ids import NULL_VERSION
+from schemas.rows import Bucket, ObjectVersion, Part, Upload
+
+_BUCKET = "SELECT record FROM buckets WHERE name = ?"
+_BUCKETS = "SELECT name, record FROM buckets WHERE name > ? AND name >= ? ORDER BY name LIMIT ?"
+_CURRENT = "SELECT record FROM current WHERE bucket_id = ? AND key = ?"
+_LISTING = (
+    "SELECT key, size, etag, created_at, storage_class, owner_id, checksum_algorithm, checksum_type, "
+    "listing_crc FROM current WHERE bucket_id = ? AND key {} ? {} ORDER BY key LIMIT ?"
+)
+_VERSIONS = (
+    "SELECT key, rank, record FROM objects WHERE bucket_id = ? AND key {} ? {} "
+    "ORDER BY key, rank DESC LIMIT ?"
+)
+_OLDER = (
+    "SELECT key, rank, record FROM objects WHERE bucket_id = ? AND key = ? AND rank < ? "
+    "ORDER BY rank DESC LIMIT ?"
+)
+_UPLOAD = "SELECT record FROM uploads WHERE bucket_id = ? AND key = ? AND upload_id = ?"
+_UPLOADS = (
+    "SELECT key, upload_id, record FROM uploads WHERE bucket_id = ? AND key {} ? {} "
+    "ORDER BY key, upload_id LIMIT ?"
+)
+_LATER_UPLOADS = (
+    "SELECT key, upload_id, record FROM uploads WHERE bucket_id = ? AND key = ? AND upload_id > ? "
+    "ORDER BY upload_id LIMIT ?"
+)
+_PARTS = "SELECT number, record FROM parts WHERE upload_id = ? AND number > ? ORDER BY number LIMIT ?"
+_HAS_VERSIONS = "SELECT 1 FROM objects WHERE bucket_id = ? LIMIT 1"
+_ALL_VERSIONS = (
+    "SELECT bucket_id, key, rank, record FROM objects "
+    "WHERE (bucket_id, key) > (?, ?) OR (bucket_id = ? AND key = ? AND rank < ?) "
+    "ORDER BY bucket_id, key, rank DESC LIMIT ?"
+)
+_ALL_PARTS = (
+    "SELECT upload_id, number, record FROM parts WHERE (upload_id, number) > (?, ?) "
+    "ORDER BY upload_id, number LIMIT ?"
+)
+
+
+def _bounded(query: str) -> dict[tuple[bool, bool], str]:
+    """The four forms of a range query, by (inclusive, has a stop)."""
+    return {
+        (inclusive, stopped): query.format(">=" if inclusive else ">", "AND key < ?" if stopped else "")
+        for inclusive in (False, True)
+        for stopped in (False, True)
+    }
+
+
+_LISTINGS = _bounded(_LISTING)
+_VERSION_RANGES = _bounded(_VERSIONS)
+_UPLOAD_RANGES = _bounded(_UPLOADS)
+
+
+class SqliteReader:
+    """`index.contract.IndexReader` on one SQLite file. Each call is one short read transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = open_reader(path)
+        self._execute = self._connection.execute
+        self._versions = Versions(self._connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    async def bucket(self, name: str) -> Bucket | None:
+        found = self._rows(_BUCKET, (name,))
+        return self._open_bucket(name, found[0][0]) if found else None
+
+    async def buckets(self, prefix: str, after: str, limit: int) -> list[Bucket]:
+        rows = self._rows(_BUCKETS, (after, prefix, limit))
+        return [self._open_bucket(name, record) for name, record in rows if name.startswith(prefix)]
+
+    async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
+        try:
+            found = self._execute(_CURRENT, (bucket_id, key)).fetchone()
+            if found is None:
+                check_neighbours(self._connection, "current", bucket_id, key)
+                return None
+            record = found[0]
+            row = open_version(record, "current", bucket_id, key)
+            return self._versions.complete(bucket_id, row) if is_detached(record) else row
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    async def newest(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
+        try:
+            row = self._versions.newest(bucket_id, key)
+            if row is None:
+                check_neighbours(self._connection, "objects", bucket_id, key)
+            return row
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    async def version(self, bucket_id: bytes, key: str, version: str) -> ObjectVersion | None:
+        try:
+            if version == NULL_VERSION:
+                newest = self._versions.newest(bucket_id, key)
+                row = self._versions.null(bucket_id, key, newest)
+            else:
+                row = self._versions.by_id(bucket_id, key, version)
+            if row is None:
+                check_neighbours(self._connection, "objects", bucket_id, key)
+            return row
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    async def list_current(
+        self, bucket_id: bytes, start: str, inclusive: bool, stop: str | None, limit: int
+    ) -> list[ListEntry]:
+        query = _LISTINGS[inclusive, stop is not None]
+        bounds = (bucket_id, start, limit) if stop is None else (bucket_id, start, stop, limit)
+        try:
+            return open_listing(self._execute(query, bounds).fetchall(), bucket_id)
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    async def list_versions(
+        self, bucket_id: bytes, start: str, below_rank: int | None, stop: str | None, limit: int
+    ) -> list[ObjectVersion]:
+        rows: list[Any] = []
+        if below_rank and (stop is None or start < stop):
+            rows = self._rows(_OLDER, (bucket_id, start, below_rank, limit))
+        if len(rows) < limit:
+            rows += self._range(
+                _VERSION_RANGES, bucket_id, start, below_rank is None, stop, limit - len(rows)
+            )
+        try:
+            return [self._versions.open(bucket_id, key, rank, record) for key, rank, record in rows]
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    async def upload(self, bucket_id: bytes, key: str, upload_id: str) -> Upload | None:
+        found = self._rows(_UPLOAD, (bucket_id, key, upload_id))
+        return self._open_upload(bucket_id, key, upload_id, found[0][0]) if found else None
+
+    async def list_uploads(
+        self, bucket_id: bytes, start: str, after_upload: str | None, stop: str | None, limit: int
+    ) -> list[Upload]:
+        rows: list[Any] = []
+        if after_upload is not None and (stop is None or start < stop):
+            rows = self._rows(_LATER_UPLOADS, (bucket_id, start, after_upload, limit))
+        if len(rows) < limit:
+            rows += self._range(
+                _UPLOAD_RANGES, bucket_id, start, after_upload is None, stop, limit - len(rows)
+            )
+        return [self._open_upload(bucket_id, key, upload_id, record) for key, upload_id, record in rows]
+
+    async def parts(self, upload_id: str, after: int, limit: int) -> list[Part]:
+        rows = self._rows(_PARTS, (upload_id, after, limit))
+        return [_open_part(upload_id, number, record) for number, record in rows]
+
+    async def has_versions(self, bucket_id: bytes) -> bool:
+        return bool(self._rows(_HAS_VERSIONS, (bucket_id,)))
+
+    async def applied(self, topic: str, partition: int) -> int:
+        try:
+            return read_position(self._connection, topic, partition)
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    async def all_versions(self, batch: int = 1000) -> AsyncIterator[list[tuple[bytes, ObjectVersion]]]:
+        bucket_id, key, rank = b"", "", 0
+        while rows := self._rows(_ALL_VERSIONS, (bucket_id, key, bucket_id, key, rank, batch)):
+            try:
+                page = [(row[0], self._versions.open(*row)) for row in rows]
+            except sqlite3.Error as error:
+                raise translate(error, self._path) from error
+            yield page
+            bucket_id, key, rank, _ = rows[-1]
+
+    async def all_parts(self, batch: int = 1000) -> AsyncIterator[list[Part]]:
+        upload_id, number = "", 0
+        while rows := self._rows(_ALL_PARTS, (upload_id, number, batch)):
+            yield [_open_part(*row) for row in rows]
+            upload_id, number, _ = rows[-1]
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            return self._execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
+    def _range(
+        self,
+        queries: dict[tuple[bool, bool], str],
+        bucket_id: bytes,
+        start: str,
+        inclusive: bool,
+        stop: str | None,
+        limit: int,
+    ) -> list[Any]:
+        query = queries[inclusive, stop is not None]
+        return self._rows(query, (bucket_id, start, *(() if stop is None else (stop,)), limit))
+
+    def _open_bucket(self, name: str, record: bytes) -> Bucket:
+        return open_row(record, name_seed(name), BUCKET, f"of table buckets, bucket {name}")
+
+    def _open_upload(self, bucket_id: bytes, key: str, upload_id: str, record: bytes) -> Upload:
+        where = f"of table uploads, bucket {bucket_id.hex()}, key {key!r}"
+        row = open_row(record, key_seed(bucket_id, key), UPLOAD, where)
+        if row.upload_id != upload_id:
+            raise damaged("uploads", bucket_id, key)
+        return row
+
+
+def _open_part(upload_id: str, number: int, record: bytes) -> Part:
+    where = f"of table parts, upload {upload_id}, part {number}"
+    return open_row(record, name_seed(upload_id, number), PART, where)
