@@ -1,0 +1,128 @@
+"""DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own."""
+
+import asyncio
+from typing import NamedTuple
+
+from gateway.body import whole
+from gateway.checksums import announced
+from gateway.conditions import single_etag
+from gateway.copy_object import XML_TYPE
+from gateway.copy_source import KEY_LIMIT
+from gateway.errors import s3_error
+from gateway.request import Request, Response
+from gateway.xml import Element, document, escape, parse
+from ingest.producer import Producer
+from ingest.results import DeleteResult
+from schemas.errors import (
+    InvalidRequest,
+    KeyTooLong,
+    MalformedXML,
+    NotImplementedOperation,
+    StrandlineError,
+)
+from schemas.events import Condition, Origin
+from schemas.rows import Bucket
+
+KEYS_LIMIT = 1000
+BODY_LIMIT = 8 * 1024**2  # bytes: 1,000 keys of 1,024 characters, each written as a reference
+TOGETHER = 250  # deletes on their way at once: enough to share commits, few enough to leave room for others
+
+# Conditions of directory buckets: to ignore one would delete what the client wanted to keep.
+_DIRECTORY_ONLY = ("LastModifiedTime", "Size")
+
+
+class Wanted(NamedTuple):
+    """One object to delete, as the client named it."""
+
+    key: str
+    version: str | None
+    etag: str | None
+    unbuilt: str = ""
+
+
+async def delete_objects(request: Request) -> Response:
+    """DeleteObjects: 200 with an outcome for each key, in the order of the request."""
+    services = request.services
+    bucket = await services.reader.bucket(request.bucket)
+    _require_digest(request)
+    wanted, quiet = parse_delete(await whole(request, BODY_LIMIT))
+    origin = request.origin()
+    outcomes: list[str] = []
+    for first in range(0, len(wanted), TOGETHER):
+        group = wanted[first : first + TOGETHER]
+        outcomes += await asyncio.gather(
+            *(_delete(services.producer, bucket, one, origin, quiet) for one in group)
+        )
+    return Response(200, [XML_TYPE], document("DeleteResult", "".join(outcomes)))
+
+
+def _require_digest(request: Request) -> None:
+    """S3 wants proof that a list of things to delete arrived whole. Raises InvalidRequest."""
+    headers = request.headers
+    if "content-md5" not in headers and "x-amz-trailer" not in headers and announced(headers) is None:
+        raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+
+
+def parse_delete(body: bytes) -> tuple[list[Wanted], bool]:
+    """The objects of a `Delete` document, and whether only errors are to be reported.
+
+    Raises MalformedXML, also for no objects or more than KEYS_LIMIT.
+    """
+    root = parse(body, "Delete")
+    root.only("Object", "Quiet")
+    quiet = (root.value("Quiet") or "").strip().lower()
+    if quiet not in ("", "true", "false"):
+        raise MalformedXML()
+    wanted = [_wanted(child) for child in root.children if child.name == "Object"]
+    if not 1 <= len(wanted) <= KEYS_LIMIT:
+        raise MalformedXML()
+    return wanted, quiet == "true"
+
+
+def _wanted(element: Element) -> Wanted:
+    element.only("Key", "VersionId", "ETag", *_DIRECTORY_ONLY)
+    key = element.value("Key")
+    if not key:
+        raise MalformedXML()
+    unbuilt = next((name for name in _DIRECTORY_ONLY if element.one(name) is not None), "")
+    return Wanted(key, element.value("VersionId") or None, element.value("ETag"), unbuilt)
+
+
+async def _delete(producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool) -> str:
+    """Delete one object; what became of it, as an element."""
+    try:
+        if one.unbuilt:
+            raise NotImplementedOperation(f"The condition {one.unbuilt} applies to directory buckets only")
+        if len(one.key.encode(errors="surrogatepass")) > KEY_LIMIT:
+            raise KeyTooLong("Your key is too long")
+        condition = Condition(if_match=single_etag(one.etag)) if one.etag else None
+        result = await producer.delete_object(bucket, one.key, origin, one.version, condition)
+    except StrandlineError as error:
+        return _error(one, error)
+    return "" if quiet else _deleted(one, result)
+
+
+def _deleted(one: Wanted, result: DeleteResult) -> str:
+    parts = ["<Deleted><Key>", escape(one.key), "</Key>"]
+    if one.version is not None:
+        parts.append(f"<VersionId>{escape(one.version)}</VersionId>")
+    if result.delete_marker:
+        parts.append(
+            f"<DeleteMarker>true</DeleteMarker>"
+            f"<DeleteMarkerVersionId>{escape(result.version)}</DeleteMarkerVersionId>"
+        )
+    parts.append("</Deleted>")
+    return "".join(parts)
+
+
+def _error(one: Wanted, error: StrandlineError) -> str:
+    known = s3_error(error)
+    message = known.message if known.hidden or not error.message else error.message
+    version = "" if one.version is None else f"<VersionId>{escape(one.version)}</VersionId>"
+    return (
+        f"<Error><Key>{escape(one.key)}</Key>{version}"
+        f"<Code>{known.code}</Code><Message>{escape(message)}</Message></Error>"
+    )
+
+
+HANDLERS = {"DeleteObjects": delete_objects}

@@ -1,0 +1,41 @@
+"""PutObject: headers and body of a request become attributes and payload for `ingest`."""
+
+from gateway.body import payload
+from gateway.checksums import checksum_headers
+from gateway.conditions import write_condition
+from gateway.object_headers import attributes_of, write_headers
+from gateway.request import Request, Response
+from ingest.intake import MAX_PUT_BYTES
+from ingest.payload import Payload
+from schemas.errors import EntityTooLarge
+
+
+async def put_object(request: Request) -> Response:
+    """PutObject."""
+    services = request.services
+    bucket = await services.reader.bucket(request.bucket)
+    attributes = attributes_of(request.headers)
+    condition = write_condition(request.headers)
+    body = await payload(request)
+    check_size(body)
+    result = await services.producer.put_object(
+        bucket, request.key, body, attributes, request.origin(), condition
+    )
+    headers = write_headers(bucket, result.version)
+    headers.append(("etag", f'"{result.etag}"'))
+    if result.checksum is not None:
+        headers.extend(checksum_headers(result.checksum))
+    return Response(200, headers)
+
+
+def check_size(body: Payload) -> None:
+    """Refuse a body by its announced length, before any of it is read. Raises EntityTooLarge."""
+    if body.size is not None and body.size > MAX_PUT_BYTES:
+        raise EntityTooLarge(
+            "Your proposed upload exceeds the maximum allowed size",
+            ProposedSize=str(body.size),
+            MaxSizeAllowed=str(MAX_PUT_BYTES),
+        )
+
+
+HANDLERS = {"PutObject": put_object}
