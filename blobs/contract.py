@@ -4,7 +4,7 @@ Everything stored is encrypted under a data key of its own and checksummed per f
 return is durable.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from schemas.manifest import Extent, Manifest
@@ -39,8 +39,12 @@ class BlobStore(Protocol):
     async def put(self, key_id: str, data: bytes) -> Manifest:
         """Store a small object (up to `pack_limit` bytes) inline or in a pack."""
 
-    def writer(self, key_id: str) -> BlobWriter:
-        """Store an extent of unknown length in a blob file of its own."""
+    def writer(self, key_id: str, digest: Callable[[bytes], None] | None = None) -> BlobWriter:
+        """Store an extent of unknown length in a blob file of its own. `digest` is called in a worker
+        thread with every chunk, in order; all calls are done when `finish` returns."""
+
+    def read_now(self, manifest: Manifest, start: int, length: int) -> bytes | None:
+        """As `read`, when it takes no waiting (a small extent, inline or in the page cache); else None."""
 
     async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
         """Bytes of a small range (up to a few MiB) at once.

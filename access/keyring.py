@@ -1,0 +1,185 @@
+"""Keys at rest: a master key file, and bucket keys wrapped by it, one erasable file each.
+
+The ring lives outside log, index and snapshots. Removing the file of a bucket key shreds everything that it
+wrapped, even what the log still holds; nothing here keeps a second copy.
+"""
+
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from awscrt.checksums import crc32c
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from schemas.errors import BlobCorrupt, ConfigurationError, KeyMissing
+from schemas.ids import uuid7
+
+MASTER_HEADER = "strandline master key 1"
+BUCKET_KEY_MAGIC = b"SLbkey1\n"
+BUCKET_KEY_BYTES = 8 + 12 + 32 + 16 + 4  # magic, nonce, ciphertext, tag, crc32c
+DATA_KEY_CONTEXT = b"SLdkey1\n"
+RECHECK_SECONDS = 30.0
+
+_KEY_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class KeyRing:
+    """The keys of one data folder. Opening it for the first time makes the master key.
+
+    Raises ConfigurationError when the master key cannot be used: wider permissions than its owner's, a
+    damaged file, or no file although bucket keys wrapped by one exist.
+    Any number of processes may open the same ring; a key erased in one is forgotten by the others within
+    RECHECK_SECONDS.
+    """
+
+    def __init__(self, directory: Path | str, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._directory = Path(directory)
+        self._bucket_keys = self._directory / "bucket-keys"
+        self._now = now
+        self._ciphers: dict[str, tuple[AESGCM, float]] = {}
+        self._bucket_keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._master = AESGCM(self._load_master())
+
+    def new_bucket_key(self) -> str:
+        """Make a bucket key, durably; returns its id (32 hex digits)."""
+        key_id, key, nonce = uuid7().hex(), secrets.token_bytes(32), secrets.token_bytes(12)
+        body = BUCKET_KEY_MAGIC + nonce + self._master.encrypt(nonce, key, key_id.encode())
+        _write_new(self._bucket_keys / key_id, body + crc32c(body).to_bytes(4, "little"))
+        self._ciphers[key_id] = AESGCM(key), self._now() + RECHECK_SECONDS
+        return key_id
+
+    def erase(self, key_id: str) -> None:
+        """Remove a bucket key for good: what it wrapped can never be read again. Harmless when repeated."""
+        self._ciphers.pop(key_id, None)
+        self._path(key_id).unlink(missing_ok=True)
+        _sync_directory(self._bucket_keys)
+
+    def wrap(self, key_id: str, data_key: bytes) -> bytes:
+        """The data key encrypted under that bucket key: nonce (12) ‖ ciphertext (32) ‖ tag (16).
+
+        Raises KeyMissing without the bucket key."""
+        nonce = os.urandom(12)
+        return nonce + self._cipher(key_id).encrypt(nonce, data_key, DATA_KEY_CONTEXT)
+
+    def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        """The data key. Raises KeyMissing without the bucket key, BlobCorrupt when it does not verify."""
+        try:
+            return self._cipher(key_id).decrypt(wrapped[:12], wrapped[12:], DATA_KEY_CONTEXT)
+        except (InvalidTag, ValueError):
+            raise BlobCorrupt(f"a data key does not verify under bucket key {key_id}") from None
+
+    def verify(self) -> list[str]:
+        """What is wrong with the ring's files, one line each; empty when all is well."""
+        findings = []
+        for path in sorted(self._bucket_keys.iterdir()):
+            if path.name.endswith(".new"):
+                continue  # left by a crash before its rename; never named by anything
+            try:
+                self._load(path.name)
+            except (BlobCorrupt, KeyMissing) as damage:
+                findings.append(damage.message)
+        return findings
+
+    def _cipher(self, key_id: str) -> AESGCM:
+        entry = self._ciphers.get(key_id)
+        if entry is not None and entry[1] > self._now():
+            return entry[0]
+        if entry is not None and self._path(key_id).exists():
+            cipher = entry[0]
+        else:
+            self._ciphers.pop(key_id, None)
+            cipher = AESGCM(self._load(key_id))
+        self._ciphers[key_id] = cipher, self._now() + RECHECK_SECONDS
+        return cipher
+
+    def _path(self, key_id: str) -> Path:
+        if not _KEY_ID.fullmatch(key_id):
+            raise KeyMissing(f"{key_id!r} is not the id of a bucket key")
+        return self._bucket_keys / key_id
+
+    def _load(self, key_id: str) -> bytes:
+        path = self._path(key_id)
+        try:
+            stored = path.read_bytes()
+        except FileNotFoundError:
+            raise KeyMissing(f"bucket key {key_id} is not in the key ring") from None
+        body = stored[:-4]
+        if (
+            len(stored) != BUCKET_KEY_BYTES
+            or not body.startswith(BUCKET_KEY_MAGIC)
+            or crc32c(body) != int.from_bytes(stored[-4:], "little")
+        ):
+            raise BlobCorrupt(f"{path}: the file of this bucket key is damaged")
+        try:
+            return self._master.decrypt(body[8:20], body[20:], key_id.encode())
+        except InvalidTag:
+            raise BlobCorrupt(f"{path}: this bucket key was wrapped by another master key") from None
+
+    def _load_master(self) -> bytes:
+        path = self._directory / "master.key"
+        if not path.exists():
+            if any(self._bucket_keys.iterdir()) and not path.exists():
+                raise ConfigurationError(
+                    f"{path} is missing, although bucket keys wrapped by it exist: restore it"
+                )
+            _create_master(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise ConfigurationError(f"{path} may be read by others (mode {mode:04o}): set its mode to 0600")
+        return _parse_master(path)
+
+
+def _parse_master(path: Path) -> bytes:
+    lines = path.read_bytes().split(b"\n")
+    try:
+        header, key, check = lines[0].decode(), bytes.fromhex(lines[1].decode()), int(lines[2], 16)
+    except (ValueError, IndexError):
+        raise ConfigurationError(f"{path} is not a master key file: restore it from a backup") from None
+    if header != MASTER_HEADER or len(key) != 32 or check != crc32c(key):
+        raise ConfigurationError(f"{path} is damaged: restore it from a backup")
+    return key
+
+
+def _create_master(path: Path) -> None:
+    """Make the file, whole or not at all; of two processes that start at once, the first one's stays."""
+    key = secrets.token_bytes(32)
+    text = f"{MASTER_HEADER}\n{key.hex()}\n{crc32c(key):08x}\n"
+    draft = path.with_name(f"master.key.{os.getpid()}.new")
+    _write_synced(draft, text.encode())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+        _sync_directory(path.parent)
+
+
+def _write_new(path: Path, body: bytes) -> None:
+    draft = path.with_name(path.name + ".new")
+    _write_synced(draft, body)
+    os.rename(draft, path)
+    _sync_directory(path.parent)
+
+
+def _write_synced(path: Path, body: bytes) -> None:
+    """A file that only its owner may read, with its bytes on stable storage."""
+    path.unlink(missing_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,96 @@
+"""Encrypted frames: how the bytes of an extent are stored. The format is frozen; see docs/design/blobs.md.
+
+An extent is a run of frames, each of FRAME_SIZE bytes of plaintext, the last of 1 to FRAME_SIZE:
+
+    AES-256-GCM ciphertext ‖ tag (16) ‖ crc32c of both (4, little endian)
+
+The data key belongs to this extent alone, so the nonce is the frame's number. The associated data tells the
+last frame from the others: a run cut short, continued or reordered does not decrypt. Readers rely on the
+tag; the crc lets a scrub find damage without any key.
+"""
+
+import os
+from struct import Struct
+
+from awscrt.checksums import crc32c
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+FRAME_SIZE = 256 * 1024
+TAG_BYTES = 16
+CRC_BYTES = 4
+FRAME_OVERHEAD = TAG_BYTES + CRC_BYTES
+STORED_FRAME = FRAME_SIZE + FRAME_OVERHEAD
+
+CONTEXT_MORE = b"SLframe1\x00"
+CONTEXT_LAST = b"SLframe1\x01"
+FIRST_NONCE = bytes(12)
+
+_crc = Struct("<I")
+_pack_crc = _crc.pack
+_pack_crc_into = _crc.pack_into
+
+Buffer = bytes | bytearray | memoryview
+
+
+def frame_count(length: int) -> int:
+    """How many frames hold `length` bytes of plaintext; none hold nothing."""
+    return -(-length // FRAME_SIZE)
+
+
+def stored_length(length: int) -> int:
+    """How many bytes the frames of `length` bytes take."""
+    return length + frame_count(length) * FRAME_OVERHEAD
+
+
+def nonce_of(frame: int) -> bytes:
+    return frame.to_bytes(12, "big")
+
+
+def encrypt_extent(data: bytes) -> tuple[bytes, list[bytes]]:
+    """A fresh data key, and the pieces that joined are the frames of a small extent (at least one byte)."""
+    key = os.urandom(32)
+    cipher = AESGCM(key)
+    length = len(data)
+    if length <= FRAME_SIZE:
+        sealed = cipher.encrypt(FIRST_NONCE, data, CONTEXT_LAST)
+        return key, [sealed, _pack_crc(crc32c(sealed))]
+    pieces: list[bytes] = []
+    view = memoryview(data)
+    for start in range(0, length, FRAME_SIZE):
+        context = CONTEXT_MORE if start + FRAME_SIZE < length else CONTEXT_LAST
+        sealed = cipher.encrypt(nonce_of(start // FRAME_SIZE), view[start : start + FRAME_SIZE], context)
+        pieces += sealed, _pack_crc(crc32c(sealed))
+    return key, pieces
+
+
+def encrypt_into(cipher: AESGCM, plain: memoryview, first: int, last: bool, out: memoryview) -> int:
+    """Write the frames of `plain` into `out`, numbered from `first`; returns how many bytes they take.
+
+    All but the last of an extent must be whole: len(plain) is a multiple of FRAME_SIZE unless `last`."""
+    position = 0
+    for start in range(0, len(plain), FRAME_SIZE):
+        piece = plain[start : start + FRAME_SIZE]
+        final = last and start + FRAME_SIZE >= len(plain)
+        sealed = out[position : position + len(piece) + TAG_BYTES]
+        cipher.encrypt_into(
+            nonce_of(first + start // FRAME_SIZE), piece, CONTEXT_LAST if final else CONTEXT_MORE, sealed
+        )
+        position += len(sealed)
+        _pack_crc_into(out, position, crc32c(sealed))
+        position += CRC_BYTES
+    return position
+
+
+def decrypt_frame(cipher: AESGCM, frame: int, last: bool, sealed: Buffer) -> bytes:
+    """The plaintext of one frame, given its ciphertext and tag (without the crc).
+
+    Raises cryptography's InvalidTag when a bit of it, its number or its being last is not as written."""
+    return cipher.decrypt(nonce_of(frame), sealed, CONTEXT_LAST if last else CONTEXT_MORE)
+
+
+def crc_matches(stored: Buffer) -> bool:
+    """Whether a stored frame (ciphertext, tag and crc) is undamaged, as far as the crc can tell."""
+    if len(stored) <= FRAME_OVERHEAD:
+        return False
+    view = memoryview(stored)
+    return bool(crc32c(view[:-CRC_BYTES]) == _crc.unpack(view[-CRC_BYTES:])[0])

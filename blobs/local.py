@@ -1,0 +1,209 @@
+"""Stored bytes on local disk: the engine of `blobs.contract` for zone folders. Puts the pieces together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from blobs.blob_files import BlobFileWriter, Digest, Workspace
+from blobs.contract import KeySource
+from blobs.files import Files, OsFiles
+from blobs.frames import encrypt_extent, stored_length
+from blobs.freeing import Drop, Freeing
+from blobs.pack_recovery import Recovered, recover_packs
+from blobs.packs import AHEAD, PACK_SIZE, Packs
+from blobs.places import Places
+from blobs.reading import RangeReader
+from blobs.references import References, was_freed
+from blobs.sharing import share_extents
+from blobs.spilling import Spilling
+from blobs.sweeping import Candidates, mark_live
+from schemas.errors import BlobMissing
+from schemas.ids import uuid7, uuid7_milliseconds
+from schemas.manifest import NO_BYTES, Extent, Manifest
+
+INLINE_LIMIT = 512
+PACK_LIMIT = 1024 * 1024
+WORKERS = 8
+
+
+class LocalBlobs:
+    """See blobs.contract.BlobStore for what each call promises.
+
+    Any number of processes may use one root; only one of them may call `free`, `free_many` and `sweep`.
+
+    inline_limit  objects of up to so many bytes travel inside their manifest
+    pack_limit    larger ones, up to so many bytes, are packed; the rest get blob files
+    pack_size     bytes at which a pack is sealed and the next begun
+    fsync         False makes nothing durable: for benchmarks only
+    files         the file layer; fault tests put their own in
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        keys: KeySource,
+        *,
+        inline_limit: int = INLINE_LIMIT,
+        pack_limit: int = PACK_LIMIT,
+        pack_size: int = PACK_SIZE,
+        ahead: int = AHEAD,
+        fsync: bool = True,
+        workers: int = WORKERS,
+        files: Files | None = None,
+        new_id: Callable[[], bytes] = uuid7,
+    ) -> None:
+        self.inline_limit, self.pack_limit = inline_limit, pack_limit
+        self.recovered: list[Recovered] = []
+        self._keys, self._fsync, self._new_id = keys, fsync, new_id
+        self._files: Files = OsFiles() if files is None else files
+        self._places = Places(root)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="blobs")
+        self._table = ThreadPoolExecutor(1, thread_name_prefix="blob-references")
+        self._space = Workspace()
+        self._packs = Packs(
+            self._files, self._places, pack_size=pack_size, ahead=ahead, fsync=fsync, new_id=new_id
+        )
+        self._ranges = RangeReader(self._places, keys, self._pool, self._was_freed)
+        self._spilling = Spilling(self._store_file, self._load_file)
+        self.read_now = self._ranges.read_now
+
+    async def start(self) -> None:
+        """Make the folders, seal the packs of ended processes (told in `recovered`), begin a pack.
+        Raises StorageFull, BlobCorrupt for a references table that cannot be read."""
+        self._loop = asyncio.get_running_loop()
+        await self._loop.run_in_executor(self._table, self._open)
+        self._packs.start(self._loop)
+
+    def _open(self) -> None:
+        self._places.prepare(self._files)
+        self._references = References(self._places.references, fsync=self._fsync)
+        self._freeing = Freeing(self._files, self._places, self._references)
+        self.recovered = recover_packs(self._files, self._places, self._references.dead_of, self._now())
+
+    async def close(self) -> None:
+        """Finish what was accepted, seal the pack, close every file."""
+        await self._packs.close()
+        self._ranges.close()
+        await self._loop.run_in_executor(self._table, self._references.close)
+        self._table.shutdown()
+        self._pool.shutdown()
+
+    # --- writing -----------------------------------------------------------------------------------------
+    async def put(self, key_id: str, data: bytes) -> Manifest:
+        """Store a small object inline or in a pack; a larger one in a file; none at all for no bytes."""
+        length = len(data)
+        if length > self.pack_limit:
+            return Manifest("file", (await self._store_file(key_id, data),))
+        if not length:
+            return NO_BYTES
+        key, pieces = encrypt_extent(data)
+        data_key = self._keys.wrap(key_id, key)
+        stored = stored_length(length)
+        if length <= self.inline_limit:
+            extent = Extent(b"", 0, stored, length, key_id, data_key)
+            return Manifest("inline", (extent,), (), b"".join(pieces))
+        blob, offset = await self._packs.append(pieces, stored)
+        return Manifest("packed", (Extent(blob, offset, stored, length, key_id, data_key),))
+
+    def writer(self, key_id: str, digest: Digest | None = None) -> BlobFileWriter:
+        """Store an extent of unknown length in a blob file of its own."""
+        return BlobFileWriter(
+            self._files,
+            self._places,
+            self._pool,
+            self._space,
+            self._keys,
+            key_id,
+            self._new_id(),
+            digest,
+            fsync=self._fsync,
+        )
+
+    async def spill(self, key_id: str, manifest: Manifest) -> Manifest:
+        return await self._spilling.spill(key_id, manifest)
+
+    async def share(self, key_id: str, manifest: Manifest, holder: bytes) -> Manifest:
+        whole = await self._spilling.expand(manifest)
+        shared = await self._loop.run_in_executor(
+            self._table,
+            share_extents,
+            self._places,
+            self._references,
+            self._keys,
+            key_id,
+            whole,
+            holder,
+            self._now(),
+        )
+        return await self._spilling.spill(key_id, shared) if manifest.spill is not None else shared
+
+    # --- reading -----------------------------------------------------------------------------------------
+    async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
+        whole = manifest if manifest.spill is None else await self._spilling.expand(manifest)
+        return await self._ranges.read(whole, start, length)
+
+    def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
+        if manifest.spill is None:
+            return self._ranges.stream(manifest, start, length)
+        return self._stream_spilled(manifest, start, length)
+
+    async def _stream_spilled(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
+        whole = await self._spilling.expand(manifest)
+        async for chunk in self._ranges.stream(whole, start, length):
+            yield chunk
+
+    async def expand(self, manifest: Manifest) -> Manifest:
+        return await self._spilling.expand(manifest)
+
+    # --- freeing: the collector's process only -----------------------------------------------------------
+    async def free(self, manifest: Manifest) -> int:
+        return await self.free_many((manifest,))
+
+    async def free_many(self, manifests: Sequence[Manifest]) -> int:
+        """As `free` for each of them, with one sync for all; a thousand at a time is a good number."""
+        drops: list[Drop] = []
+        spills: list[Drop] = []
+        for manifest in manifests:
+            if manifest.spill is not None:
+                # The spilled manifest goes last: while it is there, an interrupted free can be repeated.
+                spills.append((manifest.spill, b""))
+                try:
+                    extents = (await self._spilling.expand(manifest)).extents
+                except BlobMissing:
+                    continue
+                finally:
+                    self._spilling.forget(manifest)
+            else:
+                extents = manifest.extents
+            drops += ((extent, manifest.holder) for extent in extents if extent.blob)
+        freed = await self._drop(drops) if drops else 0
+        return freed + (await self._drop(spills) if spills else 0)
+
+    async def _drop(self, drops: list[Drop]) -> int:
+        return await self._loop.run_in_executor(self._table, self._freeing.drop, drops, self._now())
+
+    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
+        run = self._loop.run_in_executor
+        candidates = await run(self._table, Candidates, self._places, self._references, before)
+        await mark_live(candidates, live, self._spilling.expand)
+        return await run(self._table, candidates.sweep, self._files, self._freeing, self._references)
+
+    # --- pieces ------------------------------------------------------------------------------------------
+    async def _store_file(self, key_id: str, data: bytes) -> Extent:
+        writer = self.writer(key_id)
+        try:
+            await writer.write(data)
+            return await writer.finish()
+        except BaseException:
+            await writer.abort()
+            raise
+
+    async def _load_file(self, extent: Extent) -> bytes:
+        return await self._ranges.read(Manifest("file", (extent,)), 0, extent.length)
+
+    def _was_freed(self, extent: Extent) -> bool:
+        return was_freed(self._places.references, extent.blob, extent.offset)
+
+    def _now(self) -> int:
+        return uuid7_milliseconds(self._new_id())

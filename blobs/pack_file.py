@@ -1,0 +1,98 @@
+"""One pack while it is being written: a header, records, zeros ahead of them, in the end a seal."""
+
+import contextlib
+import fcntl
+import os
+
+from blobs.files import Files, full_device, pwrite_all
+from blobs.headers import HEADER_BYTES, PACK_MAGIC, SEAL_BYTES, file_header, seal
+from blobs.places import Places
+
+_ZEROS = bytes(1024 * 1024)
+
+
+class PackFile:
+    """A pack of this process, locked against the recovery of other processes.
+
+    end      where the next record goes
+    zeroed   up to where the file was written with zeros: writing into it needs no change of metadata,
+             which makes fdatasync several times faster than on a growing file
+    records  how many were appended
+    growable cleared when the device had no room for zeros: then records grow the file themselves
+    """
+
+    def __init__(self, files: Files, places: Places, blob: bytes, *, ahead: int, fsync: bool) -> None:
+        """Create the file with `ahead` bytes of zeros. Raises StorageFull, and leaves nothing behind."""
+        self.blob = blob
+        self.path = places.pack(blob)
+        self.end = HEADER_BYTES
+        self.zeroed = HEADER_BYTES
+        self.records = 0
+        self._files = files
+        self._fsync = fsync
+        self.growable = True
+        with full_device(self.path):
+            self.fd = files.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with full_device(self.path):
+                pwrite_all(files, self.fd, file_header(PACK_MAGIC, blob), 0)
+                self.extend(self.zeroed, ahead)
+                if fsync:
+                    files.fsync_dir(places.packs)
+        except BaseException:
+            self.discard()
+            raise
+
+    def extend(self, start: int, step: int) -> None:
+        """Write `step` bytes of zeros from `start` on, durably. Nobody else may be writing there."""
+        for position in range(start, start + step, len(_ZEROS)):
+            pwrite_all(self._files, self.fd, _ZEROS[: start + step - position], position)
+        self.sync()
+        self.zeroed = start + step
+
+    def write(self, batch: bytes, records: int) -> None:
+        """Append a batch of records, durably. On StorageFull nothing was appended and the pack is good."""
+        try:
+            with full_device(self.path):
+                pwrite_all(self._files, self.fd, batch, self.end)
+                self.sync()
+        except Exception:
+            # Cut off what may have been written, so that no half of it is ever taken for a record.
+            self._files.ftruncate(self.fd, self.end)
+            self.zeroed = self.end
+            raise
+        self.end += len(batch)
+        self.records += records
+        self.zeroed = max(self.zeroed, self.end)
+
+    def sync(self) -> None:
+        if self._fsync:
+            self._files.fdatasync(self.fd)
+
+    def seal(self, sealed_at: int) -> None:
+        """Cut the zeros off and end the pack; one without records is removed."""
+        if not self.records:
+            self.discard()
+            return
+        try:
+            with full_device(self.path):
+                self._files.ftruncate(self.fd, self.end)
+                pwrite_all(self._files, self.fd, seal(self.records, self.end, sealed_at), self.end)
+                self.sync()
+        finally:
+            self._files.close(self.fd)
+
+    def fits(self, size: int, limit: int) -> bool:
+        """Whether a batch of that size, and the seal, still go into a pack of `limit` bytes."""
+        return self.end + size + SEAL_BYTES <= limit or not self.records
+
+    def abandon(self) -> None:
+        """Let go of it as it is; the next start recovers and seals it."""
+        self._files.close(self.fd)
+
+    def discard(self) -> None:
+        """Remove the file: nothing in it was ever acknowledged."""
+        with contextlib.suppress(FileNotFoundError):
+            self._files.unlink(self.path)
+        self._files.close(self.fd)

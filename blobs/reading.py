@@ -1,0 +1,224 @@
+"""Reading ranges: the frames that hold them, verified and decrypted, without touching the rest.
+
+What the page cache holds is read on the event loop, where a frame takes about 30 µs; what it does not hold
+is read in a thread, so that a slow device never stops the loop.
+"""
+
+import asyncio
+import errno
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from blobs.contract import KeySource
+from blobs.frames import (
+    CONTEXT_LAST,
+    CRC_BYTES,
+    FIRST_NONCE,
+    FRAME_OVERHEAD,
+    FRAME_SIZE,
+    STORED_FRAME,
+    crc_matches,
+    decrypt_frame,
+    frame_count,
+)
+from blobs.places import Places, in_pack
+from schemas.errors import BlobCorrupt, BlobMissing
+from schemas.manifest import Extent, Manifest
+
+SLICE_FRAMES = 4  # frames read with one call
+OPEN_PACKS = 256
+
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+
+
+class OpenFile:
+    """A descriptor closed with its last user: a thread may still be reading when the cache lets go of it."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, path: str) -> None:
+        self.fd = -1
+        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+class RangeReader:
+    """Reads extents for one process; use it from its event loop only.
+
+    was_freed  tells whether an extent of a pack was freed: asked only after its bytes did not verify
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        keys: KeySource,
+        pool: Executor,
+        was_freed: Callable[[Extent], bool],
+        *,
+        open_packs: int = OPEN_PACKS,
+    ) -> None:
+        self._places, self._keys, self._pool, self._was_freed = places, keys, pool, was_freed
+        self._packs: OrderedDict[bytes, OpenFile] = OrderedDict()
+        self._open_packs = open_packs
+        self._nowait = _NOWAIT
+
+    def read_now(self, manifest: Manifest, start: int, length: int) -> bytes | None:
+        """The range at once, if it takes no waiting: one inline or packed extent of at most a frame,
+        in the page cache. None otherwise. Raises as `read` does."""
+        extents = manifest.extents
+        if len(extents) != 1 or manifest.spill is not None:
+            return b"" if not extents and manifest.spill is None else None
+        extent = extents[0]
+        size = extent.length
+        if size > FRAME_SIZE or not size:
+            return None
+        offset, sealed_size = extent.offset, extent.stored - CRC_BYTES
+        sealed: bytes | bytearray
+        if not extent.blob:
+            sealed = manifest.inline[offset : offset + sealed_size]
+        elif in_pack(extent):
+            sealed = bytearray(sealed_size)
+            if not self._read_cached(self._pack(extent).fd, sealed, offset):
+                return None
+        else:
+            return None
+        try:
+            plain = AESGCM(self._keys.unwrap(extent.key_id, extent.data_key)).decrypt(
+                FIRST_NONCE, sealed, CONTEXT_LAST
+            )
+        except InvalidTag:
+            return None  # `read` finds out what is wrong
+        return plain if length >= size and not start else plain[start : start + length]
+
+    async def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
+        """The bytes of a range of a whole (not spilled) manifest, a frame at a time, each verified."""
+        for extent, begin, end in overlaps(manifest.extents, start, start + length):
+            cipher = AESGCM(self._keys.unwrap(extent.key_id, extent.data_key))
+            file = None if not extent.blob else self._pack(extent) if in_pack(extent) else self._file(extent)
+            frame, stop = begin // FRAME_SIZE, frame_count(end)
+            while frame < stop:
+                count = min(SLICE_FRAMES, stop - frame)
+                stored = await self._slice(manifest, extent, file, frame, count)
+                view = memoryview(stored)
+                for number in range(frame, frame + count):
+                    at = (number - frame) * STORED_FRAME
+                    plain = self._decrypt(extent, cipher, number, view[at : at + STORED_FRAME])
+                    base = number * FRAME_SIZE
+                    if begin > base or end < base + len(plain):
+                        plain = plain[max(0, begin - base) : end - base]
+                    yield plain
+                frame += count
+
+    async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
+        """The range at once."""
+        plain = self.read_now(manifest, start, length)
+        if plain is not None:
+            return plain
+        pieces = [piece async for piece in self.stream(manifest, start, length)]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def forget(self, blob: bytes) -> None:
+        """Let go of a pack that was removed."""
+        self._packs.pop(blob, None)
+
+    def close(self) -> None:
+        self._packs.clear()
+
+    async def _slice(
+        self, manifest: Manifest, extent: Extent, file: OpenFile | None, frame: int, count: int
+    ) -> bytes | bytearray:
+        """`count` stored frames from number `frame` on. A short answer is left to `_decrypt` to name."""
+        first = frame * STORED_FRAME
+        size = min(count * STORED_FRAME, extent.stored - first)
+        offset = extent.offset + first
+        if file is None:
+            return manifest.inline[offset : offset + size]
+        buffer = bytearray(size)
+        if self._read_cached(file.fd, buffer, offset):
+            return buffer
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, _pread_all, file, size, offset)
+
+    def _read_cached(self, fd: int, buffer: bytearray, offset: int) -> bool:
+        """Fill the buffer from the page cache; False when that would mean waiting for the device."""
+        if not self._nowait and len(buffer) > STORED_FRAME:
+            return False  # a file system that cannot tell (tmpfs): only small reads are worth the risk
+        try:
+            return os.preadv(fd, (buffer,), offset, self._nowait) == len(buffer)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            self._nowait = 0
+            return self._read_cached(fd, buffer, offset)
+
+    def _decrypt(self, extent: Extent, cipher: AESGCM, number: int, stored: memoryview) -> bytes:
+        last = number + 1 == frame_count(extent.length)
+        expected = extent.length - number * FRAME_SIZE if last else FRAME_SIZE
+        try:
+            if len(stored) != expected + FRAME_OVERHEAD:
+                raise InvalidTag
+            return decrypt_frame(cipher, number, last, stored[:-CRC_BYTES])
+        except InvalidTag:
+            raise self._diagnose(extent, number, bytes(stored), expected) from None
+
+    def _diagnose(self, extent: Extent, number: int, stored: bytes, expected: int) -> Exception:
+        if not extent.blob:
+            return BlobCorrupt(f"inline bytes: frame {number} does not verify")
+        path, position = self._places.of(extent), extent.offset + number * STORED_FRAME
+        if in_pack(extent) and self._was_freed(extent):
+            return BlobMissing(f"{path}: the extent at byte {extent.offset} was freed")
+        if len(stored) < expected + FRAME_OVERHEAD:
+            why = f"ends after {len(stored)} of {expected + FRAME_OVERHEAD} bytes"
+        elif crc_matches(stored):
+            why = "does not verify under its data key, although its checksum matches"
+        else:
+            why = "does not match its checksum"
+        return BlobCorrupt(f"{path}: frame {number} at byte {position} {why}")
+
+    def _pack(self, extent: Extent) -> OpenFile:
+        blob = extent.blob
+        file = self._packs.get(blob)
+        if file is not None:
+            self._packs.move_to_end(blob)
+            return file
+        file = self._packs[blob] = self._file(extent)
+        if len(self._packs) > self._open_packs:
+            self._packs.popitem(last=False)
+        return file
+
+    def _file(self, extent: Extent) -> OpenFile:
+        path = self._places.of(extent)
+        try:
+            return OpenFile(path)
+        except FileNotFoundError:
+            raise BlobMissing(f"blob {extent.blob.hex()} is not at {path}") from None
+
+
+def overlaps(extents: tuple[Extent, ...], start: int, end: int) -> Iterator[tuple[Extent, int, int]]:
+    """The extents that hold bytes of [start, end) of the object, each with the range inside it."""
+    base = 0
+    for extent in extents:
+        if base >= end:
+            return
+        following = base + extent.length
+        if following > start and extent.length:
+            yield extent, max(0, start - base), min(end, following) - base
+        base = following
+
+
+def _pread_all(file: OpenFile, size: int, offset: int) -> bytes:
+    """Up to `size` bytes; fewer only at the end of the file."""
+    data = os.pread(file.fd, size, offset)
+    while len(data) < size and (more := os.pread(file.fd, size - len(data), offset + len(data))):
+        data += more
+    return data
