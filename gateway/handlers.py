@@ -2,9 +2,28 @@
 
 from types import ModuleType
 
+from gateway import (
+    copy_object,
+    delete_object,
+    delete_objects,
+    get_object,
+    list_parts,
+    multipart,
+    put_object,
+    upload_part,
+)
 from gateway.registry import Handler
 
-MODULES: tuple[ModuleType, ...] = ()
+MODULES: tuple[ModuleType, ...] = (
+    copy_object,
+    delete_object,
+    delete_objects,
+    get_object,
+    list_parts,
+    multipart,
+    put_object,
+    upload_part,
+)
 
 
 def handlers() -> dict[str, Handler]:

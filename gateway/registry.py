@@ -88,7 +88,7 @@ class Registry:
             return self._copy
         plain = self._plain[level].get(method)
         if plain is None:
-            raise MethodNotAllowed(method=method)
+            raise MethodNotAllowed(Method=method)
         return plain
 
     def _by_parameters(
@@ -112,7 +112,7 @@ class Registry:
             raise InvalidRequest(f"Conflicting query string parameters: {', '.join(sorted(resources))}")
         if resources:
             self._refuse(method, level, resources)
-            raise MethodNotAllowed(method=method, resource_type=min(resources).upper())
+            raise MethodNotAllowed(Method=method, ResourceType=min(resources).upper())
         if method == "PUT" and "partNumber" in named:
             # A part whose upload id was forgotten must not become the whole object.
             self._refuse(method, level, named)
@@ -125,7 +125,7 @@ class Registry:
                 name, value = next(iter(one.values), (min(one.parameters - named), ""))
                 if value:
                     raise InvalidArgument(
-                        f"The parameter {name} must be {value}.", argument_name=name, argument_value=""
+                        f"The parameter {name} must be {value}.", ArgumentName=name, ArgumentValue=""
                     )
                 raise InvalidRequest(f"Missing required parameter for this request: '{name}'")
 

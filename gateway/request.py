@@ -1,14 +1,17 @@
 """One S3 request and its answer, between the HTTP server and the handlers of operations."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from access.identity import Principal
+from access.sigv4 import Signed
 from ingest.payload import Payload
 from ingest.producer import Producer
 from query.reader import Reader
 from schemas.events import Origin
+
+UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class Request:
     query        decoded query parameters; a parameter without "=" has the value ""
     headers      lower-case names; a repeated header is joined with ","
     body         the RSGI protocol object; read it only through `gateway.body`
+    received     bytes of the body that have come so far
     """
 
     method: str
@@ -43,10 +47,10 @@ class Request:
     principal: Principal
     services: Services
     body: Any = None
-    signing: Any = None
+    signing: Signed = UNSIGNED
     raw_query: str = ""
     scheme: str = "http"
-    extra: dict[str, Any] = field(default_factory=dict)
+    received: int = 0
 
     def origin(self) -> Origin:
         """Who asked, for the event."""
@@ -54,11 +58,15 @@ class Request:
 
 
 class Response(NamedTuple):
-    """Status, headers and body. With a stream, `content-length` must be among the headers."""
+    """Status, headers and body.
+
+    `headers` belongs to this answer alone: the server appends to it. With a stream, `content-length` must
+    be among them.
+    """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes | AsyncIterator[bytes] = b""
 
 
-__all__ = ["Payload", "Request", "Response", "Services"]
+__all__ = ["UNSIGNED", "Payload", "Request", "Response", "Services"]

@@ -1,0 +1,254 @@
+"""The S3 port: an RSGI application. Each request passes here once: read, verify, select, run, answer.
+
+Nothing below knows HTTP; whatever goes wrong below comes up as a domain error and becomes an S3 answer here.
+"""
+
+import asyncio
+import logging
+import os
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from time import perf_counter
+from typing import Any
+
+from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
+
+from access.identity import Principal
+from access.sigv4 import Verifier
+from gateway.errors import DRAINING, INTERNAL, S3Error, s3_error
+from gateway.operations import Level
+from gateway.presigned_headers import fold_presigned
+from gateway.registry import Handler, Registry
+from gateway.request import UNSIGNED, Request, Services
+from gateway.routing import check_key, parse_query, split_host, split_path
+from gateway.unbuilt import EXPECTED_OWNER, UNUSUAL, check_unbuilt
+from gateway.xml_errors import error_document, error_headers
+from schemas.errors import AccessDenied, RequestHeaderTooLarge, StrandlineError
+
+logger = logging.getLogger(__name__)
+
+HEADERS_LIMIT = 8 * 1024  # bytes of names and values
+QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
+
+# Takes: operation, bucket, key, status, bytes in, bytes out, seconds, principal id, source, request id (hex),
+# error code ("" when there was none).
+Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str], None]
+
+_ANONYMOUS = Principal("", "")
+_SERVER = ("server", "Strandline")
+_XML = ("content-type", "application/xml")
+_NO_BODY = frozenset({204, 304})
+
+
+class Draining(Exception):
+    """The server is shutting down and takes no new requests."""
+
+
+class Application:
+    """Answers S3 requests. `observe` is called once for each, after its answer has gone out."""
+
+    __slots__ = (
+        "_count", "_domains", "_draining", "_host_id", "_host_id_header", "_idle", "_in_flight", "_observe",
+        "_prefix", "_registry", "_services", "_verifier",
+    )  # fmt: skip
+
+    def __init__(
+        self, services: Services, registry: Registry, verifier: Verifier, observe: Observe | None = None
+    ) -> None:
+        self._services = services
+        self._registry = registry
+        self._verifier = verifier
+        self._observe = observe
+        self._domains = tuple(domain.lower() for domain in services.domains)
+        # Request ids: random for the process, counted within it. Unique, and cheaper than random ones.
+        self._prefix = os.urandom(8)
+        self._count = 0
+        self._host_id = b64encode(os.urandom(24)).decode()
+        self._host_id_header = ("x-amz-id-2", self._host_id)
+        self._draining = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return self._in_flight
+
+    async def drain(self, timeout: float) -> bool:
+        """Refuse new requests and wait until the others are answered; False when `timeout` seconds were
+        not enough."""
+        self._draining = True
+        if not self._in_flight:
+            return True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        started = perf_counter()
+        self._count += 1
+        request_id = self._prefix + self._count.to_bytes(8, "big")
+        self._in_flight += 1
+        request: Request | None = None
+        chunks: AsyncIterator[bytes] | None = None
+        code = ""
+        try:
+            try:
+                if self._draining:
+                    raise Draining
+                request = self._read(scope, protocol, request_id)
+                handler = self._admit(request)
+                if not UNUSUAL.isdisjoint(request.headers):
+                    await self._check_unusual(request)
+                status, headers, body = await handler(request)
+                if not isinstance(body, bytes):
+                    # Bytes that fail their check must turn the whole answer into an error while they can.
+                    chunks = body
+                    body = await anext(chunks, b"")
+            except Exception as error:
+                chunks = None
+                shape = self._shape(error, request_id)
+                code = shape.code
+                status, headers, body = self._refusal(error, shape, scope, request_id)
+            headers.append(("x-amz-request-id", request_id.hex()))
+            headers.append(self._host_id_header)
+            headers.append(_SERVER)
+            if chunks is not None:
+                sent, code = await self._stream(protocol, status, headers, body, chunks, request_id)
+            elif body and scope.method != "HEAD":
+                protocol.response_bytes(status, headers, body)
+                sent = len(body)
+            else:
+                protocol.response_empty(status, headers)
+                sent = 0
+        finally:
+            self._in_flight -= 1
+            if self._draining and not self._in_flight:
+                self._idle.set()
+        if self._observe is not None:
+            self._report(request, scope, status, sent, perf_counter() - started, request_id, code)
+
+    # --- in ------------------------------------------------------------------------------------------
+    def _read(self, scope: Scope, protocol: HTTPProtocol, request_id: bytes) -> Request:
+        """The request as it came, not yet verified."""
+        items = scope.headers.items()
+        headers = dict(items)
+        if len(headers) != len(items):
+            headers = _join_repeated(items)
+        raw_query = scope.query_string
+        size = sum(map(len, headers)) + sum(map(len, headers.values()))
+        if size > HEADERS_LIMIT or len(raw_query) > QUERY_LIMIT:
+            raise RequestHeaderTooLarge(MaxSizeAllowed=str(HEADERS_LIMIT))
+        path = scope.path
+        if self._domains:
+            bucket, key = split_host(headers.get("host", ""), path, self._domains)
+        else:
+            bucket, key = split_path(path)
+        return Request(
+            scope.method, path, bucket, key, parse_query(raw_query) if raw_query else {}, headers, request_id,
+            _address(scope.client), "", _ANONYMOUS, self._services, protocol, UNSIGNED, raw_query,
+            scope.scheme,
+        )  # fmt: skip
+
+    def _admit(self, request: Request) -> Handler:
+        """Who sent it, and what it asks for."""
+        raw_query = request.raw_query
+        signed = self._verifier.verify(request.method, request.path, raw_query, request.headers)
+        if raw_query and "mz-" in raw_query:
+            fold_presigned(request.query, request.headers)
+        key = request.key
+        level: Level = "object" if key else "bucket" if request.bucket else "service"
+        selected = self._registry.select(request.method, level, request.query, request.headers)
+        request.operation = selected.name
+        if signed.principal is None:
+            raise AccessDenied()
+        request.principal = signed.principal
+        request.signing = signed
+        check_key(key)
+        return selected.handler
+
+    async def _check_unusual(self, request: Request) -> None:
+        check_unbuilt(request.headers)
+        owner = request.headers.get(EXPECTED_OWNER)
+        if owner is not None and request.bucket and request.operation != "CreateBucket":
+            bucket = await self._services.reader.bucket(request.bucket)
+            if bucket.owner_id != owner:
+                raise AccessDenied()
+
+    # --- out -----------------------------------------------------------------------------------------
+    def _shape(self, error: Exception, request_id: bytes) -> S3Error:
+        if isinstance(error, Draining):
+            return DRAINING
+        shape = s3_error(error)
+        if shape is INTERNAL:
+            logger.error("request %s failed", request_id.hex(), exc_info=error)
+        elif shape.hidden:
+            logger.warning("request %s: %s: %s", request_id.hex(), type(error).__name__, error)
+        return shape
+
+    def _refusal(
+        self, error: Exception, shape: S3Error, scope: Scope, request_id: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """The answer to a request that failed."""
+        details = error.details if isinstance(error, StrandlineError) else {}
+        message = (not shape.hidden and str(error)) or shape.message
+        headers = error_headers(details, shape.status)
+        if shape.status in _NO_BODY or scope.method == "HEAD":
+            return shape.status, headers, b""
+        headers.append(_XML)
+        body = error_document(shape, message, details, scope.path, request_id.hex(), self._host_id)
+        return shape.status, headers, body
+
+    async def _stream(
+        self, protocol: HTTPProtocol, status: int, headers: list[tuple[str, str]], first: bytes,
+        chunks: AsyncIterator[bytes], request_id: bytes,
+    ) -> tuple[int, str]:  # fmt: skip
+        """Send a body piece by piece; returns the bytes sent and an error code.
+
+        After the status line nothing can be taken back: on an error the answer is left short of its
+        content-length, which every client notices.
+        """
+        sent = 0
+        async with aclosing(chunks):  # type: ignore[type-var]
+            try:
+                transport = protocol.response_stream(status, headers)
+                if first:
+                    await transport.send_bytes(first)
+                    sent = len(first)
+                async for chunk in chunks:
+                    await transport.send_bytes(chunk)
+                    sent += len(chunk)
+            except ProtocolClosed:
+                return sent, "ClientDisconnected"
+            except Exception as error:
+                logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
+                return sent, s3_error(error).code
+        return sent, ""
+
+    def _report(
+        self, request: Request | None, scope: Scope, status: int, sent: int, seconds: float, number: bytes,
+        code: str,
+    ) -> None:  # fmt: skip
+        observe: Any = self._observe
+        if request is None:
+            observe("", "", "", status, 0, sent, seconds, "", _address(scope.client), number.hex(), code)
+            return
+        observe(
+            request.operation, request.bucket, request.key, status, request.received, sent, seconds,
+            request.principal.id, request.source, number.hex(), code,
+        )  # fmt: skip
+
+
+def _address(client: str) -> str:
+    """The address without the port."""
+    return client[: client.rfind(":")]
+
+
+def _join_repeated(items: list[tuple[str, str]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in items:
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers

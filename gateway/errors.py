@@ -1,0 +1,195 @@
+"""The one table from domain errors to S3: code, HTTP status, and AWS's wording where the error has none.
+
+A test proves it complete over `schemas.errors`. What a client cannot mend (a corrupt blob, a broken log)
+is InternalError: its own message goes to the log, not to the client.
+"""
+
+from typing import NamedTuple
+
+from schemas import errors
+
+
+class S3Error(NamedTuple):
+    """How an error looks on the wire. `hidden`: the error's own message is for the operator only."""
+
+    code: str
+    status: int
+    message: str
+    hidden: bool = False
+
+
+INTERNAL = S3Error("InternalError", 500, "We encountered an internal error. Please try again.", True)
+SLOW_DOWN = S3Error("SlowDown", 503, "Please reduce your request rate.", True)
+DRAINING = S3Error("ServiceUnavailable", 503, "The server is shutting down. Please try again.")
+
+TABLE: dict[type[errors.StrandlineError], S3Error] = {
+    errors.StrandlineError: INTERNAL,
+    # the log
+    errors.LogError: INTERNAL,
+    errors.LogCorrupt: INTERNAL,
+    errors.LogBroken: INTERNAL,
+    errors.OffsetOutOfRange: INTERNAL,
+    errors.LogUnavailable: SLOW_DOWN,
+    errors.SubmitTimeout: SLOW_DOWN,
+    # 507 is what clients do not try again at once: a full disk does not empty itself in seconds.
+    errors.StorageFull: S3Error(
+        "InsufficientStorage", 507, "There is not enough storage to complete this request.", True
+    ),
+    # stored bytes
+    errors.BlobMissing: INTERNAL,
+    errors.BlobCorrupt: INTERNAL,
+    errors.KeyMissing: INTERNAL,
+    errors.IndexCorrupt: INTERNAL,
+    errors.ConfigurationError: INTERNAL,
+    errors.RequestTimeout: S3Error(
+        "RequestTimeout",
+        400,
+        "Your socket connection to the server was not read from or written to within the timeout period. "
+        "Idle connections will be closed.",
+    ),
+    # who and what
+    errors.AccessDenied: S3Error("AccessDenied", 403, "Access Denied"),
+    errors.SignatureDoesNotMatch: S3Error(
+        "SignatureDoesNotMatch",
+        403,
+        "The request signature we calculated does not match the signature you provided. Check your key and "
+        "signing method.",
+    ),
+    errors.InvalidAccessKeyId: S3Error(
+        "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."
+    ),
+    errors.RequestTimeTooSkewed: S3Error(
+        "RequestTimeTooSkewed",
+        403,
+        "The difference between the request time and the current time is too large.",
+    ),
+    errors.ExpiredRequest: S3Error("AccessDenied", 403, "Request has expired"),
+    errors.MissingSecurityHeader: S3Error(
+        "MissingSecurityHeader", 400, "Your request was missing a required header."
+    ),
+    errors.AuthorizationHeaderMalformed: S3Error(
+        "AuthorizationHeaderMalformed", 400, "The authorization header you provided is invalid."
+    ),
+    errors.AuthorizationQueryParametersError: S3Error(
+        "AuthorizationQueryParametersError", 400, "Error parsing the X-Amz-Credential parameter"
+    ),
+    errors.InvalidToken: S3Error(
+        "InvalidToken", 400, "The provided token is malformed or otherwise invalid."
+    ),
+    # requests
+    errors.InvalidArgument: S3Error("InvalidArgument", 400, "Invalid Argument"),
+    errors.InvalidRequest: S3Error("InvalidRequest", 400, "Invalid Request"),
+    errors.InvalidURI: S3Error("InvalidURI", 400, "Couldn't parse the specified URI."),
+    errors.KeyTooLong: S3Error("KeyTooLongError", 400, "Your key is too long"),
+    errors.MalformedXML: S3Error(
+        "MalformedXML",
+        400,
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    ),
+    errors.MetadataTooLarge: S3Error(
+        "MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"
+    ),
+    errors.RequestHeaderTooLarge: S3Error(
+        "RequestHeaderSectionTooLarge",
+        400,
+        "Your request header section exceeds the maximum allowed request header section size",
+    ),
+    errors.InvalidDigest: S3Error("InvalidDigest", 400, "The Content-MD5 you specified was invalid."),
+    errors.BadDigest: S3Error(
+        "BadDigest", 400, "The Content-MD5 you specified did not match what we received."
+    ),
+    errors.ContentSHA256Mismatch: S3Error(
+        "XAmzContentSHA256Mismatch",
+        400,
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    ),
+    errors.IncompleteBody: S3Error(
+        "IncompleteBody",
+        400,
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    ),
+    errors.MissingContentLength: S3Error(
+        "MissingContentLength", 411, "You must provide the Content-Length HTTP header."
+    ),
+    errors.EntityTooLarge: S3Error(
+        "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"
+    ),
+    errors.EntityTooSmall: S3Error(
+        "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size"
+    ),
+    errors.InvalidPart: S3Error(
+        "InvalidPart",
+        400,
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or "
+        "the specified entity tag may not match the part's entity tag.",
+    ),
+    errors.InvalidPartOrder: S3Error(
+        "InvalidPartOrder",
+        400,
+        "The list of parts was not in ascending order. Parts must be ordered by part number.",
+    ),
+    errors.InvalidPartNumber: S3Error(
+        "InvalidPartNumber", 416, "The requested partnumber is not satisfiable"
+    ),
+    errors.InvalidRange: S3Error("InvalidRange", 416, "The requested range is not satisfiable"),
+    errors.InvalidStorageClass: S3Error(
+        "InvalidStorageClass", 400, "The storage class you specified is not valid"
+    ),
+    errors.InvalidTag: S3Error("InvalidTag", 400, "The tag provided was not a valid tag."),
+    errors.PreconditionFailed: S3Error(
+        "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"
+    ),
+    errors.NotModified: S3Error("NotModified", 304, "Not Modified"),
+    errors.ConditionalRequestConflict: S3Error(
+        "ConditionalRequestConflict",
+        409,
+        "The conditional request cannot succeed due to a conflicting operation against this resource.",
+    ),
+    errors.MethodNotAllowed: S3Error(
+        "MethodNotAllowed", 405, "The specified method is not allowed against this resource."
+    ),
+    errors.NotImplementedOperation: S3Error(
+        "NotImplemented", 501, "A header you provided implies functionality that is not implemented."
+    ),
+    errors.ServiceUnavailable: SLOW_DOWN,
+    # names
+    errors.InvalidBucketName: S3Error("InvalidBucketName", 400, "The specified bucket is not valid."),
+    errors.NoSuchBucket: S3Error("NoSuchBucket", 404, "The specified bucket does not exist"),
+    errors.BucketAlreadyExists: S3Error(
+        "BucketAlreadyExists",
+        409,
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the "
+        "system. Please select a different name and try again.",
+    ),
+    errors.BucketAlreadyOwnedByYou: S3Error(
+        "BucketAlreadyOwnedByYou",
+        409,
+        "Your previous request to create the named bucket succeeded and you already own it.",
+    ),
+    errors.BucketNotEmpty: S3Error("BucketNotEmpty", 409, "The bucket you tried to delete is not empty"),
+    errors.InvalidBucketState: S3Error(
+        "InvalidBucketState", 409, "The request is not valid with the current state of the bucket."
+    ),
+    errors.InvalidLocationConstraint: S3Error(
+        "InvalidLocationConstraint", 400, "The specified location-constraint is not valid"
+    ),
+    errors.NoSuchKey: S3Error("NoSuchKey", 404, "The specified key does not exist."),
+    errors.NoSuchVersion: S3Error("NoSuchVersion", 404, "The specified version does not exist."),
+    errors.NoSuchUpload: S3Error(
+        "NoSuchUpload",
+        404,
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed.",
+    ),
+}
+
+
+def s3_error(error: BaseException) -> S3Error:
+    """How the error looks on the wire: by its class or the nearest base that the table knows.
+
+    A backend that took too long is SlowDown; whatever is not ours is InternalError.
+    """
+    for kind in type(error).__mro__:
+        if kind in TABLE:
+            return TABLE[kind]
+    return SLOW_DOWN if isinstance(error, TimeoutError) else INTERNAL
