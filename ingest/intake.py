@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from ingest.checksums import Digests
+from ingest.digests import Digests, digest_whole
 from ingest.payload import Payload
 from ingest.ports import Ports
 from schemas.errors import EntityTooLarge, IncompleteBody
@@ -16,7 +16,6 @@ from schemas.rows import Checksum
 
 MAX_PUT_BYTES = 5 * 1024**3  # one PutObject or UploadPart
 HASH_ON_LOOP_BYTES = 64 * 1024  # hashing more than this would hold up other requests
-DEFAULT_ALGORITHM = "CRC64NVME"  # what S3 computes when the client names no checksum
 
 
 class Stored(NamedTuple):
@@ -25,39 +24,32 @@ class Stored(NamedTuple):
     manifest: Manifest
     size: int
     etag: str
-    checksum: Checksum | None
+    checksum: Checksum
 
 
 async def store_object(ports: Ports, key_id: str, payload: Payload) -> Stored:
     """Store an object's body: small ones together in packs, others in a file."""
-    digests = Digests(payload, DEFAULT_ALGORITHM)
-    chunks = payload.chunks
-    if isinstance(chunks, bytes):
-        size = len(chunks)
-        if size > HASH_ON_LOOP_BYTES:
-            await asyncio.get_running_loop().run_in_executor(None, digests.update, chunks)
-        else:
-            digests.update(chunks)
-        etag, checksum = digests.verify(payload, size)
-        manifest = await ports.blobs.put(key_id, chunks) if size else NO_BYTES
-        return Stored(manifest, size, etag, checksum)
-    return await _stream(ports, key_id, payload, chunks, digests)
+    body = payload.chunks
+    if not isinstance(body, bytes):
+        return await _stream(ports, key_id, payload, body)
+    if len(body) > HASH_ON_LOOP_BYTES:
+        loop = asyncio.get_running_loop()
+        etag, checksum, size = await loop.run_in_executor(None, digest_whole, payload, body)
+    else:
+        etag, checksum, size = digest_whole(payload, body)
+    return Stored(await ports.blobs.put(key_id, body), size, etag, checksum)
 
 
-async def store_part(
-    ports: Ports, key_id: str, payload: Payload, algorithm: str | None
-) -> Stored:
-    """Store a part's body in a blob file, with the checksum its upload was created for."""
-    digests = Digests(payload, algorithm or DEFAULT_ALGORITHM)
+async def store_part(ports: Ports, key_id: str, payload: Payload) -> Stored:
+    """Store a part's body in a blob file."""
     chunks = payload.chunks
-    if isinstance(chunks, bytes):
-        chunks = _once(chunks)
-    return await _stream(ports, key_id, payload, chunks, digests)
+    return await _stream(ports, key_id, payload, _once(chunks) if isinstance(chunks, bytes) else chunks)
 
 
 async def _stream(
-    ports: Ports, key_id: str, payload: Payload, chunks: AsyncIterator[bytes], digests: Digests
+    ports: Ports, key_id: str, payload: Payload, chunks: AsyncIterator[bytes]
 ) -> Stored:
+    digests = Digests(payload)
     announced = payload.size
     limit = MAX_PUT_BYTES if announced is None else announced
     writer = ports.blobs.writer(key_id, digests.update)
@@ -68,14 +60,8 @@ async def _stream(
             if size > limit:
                 raise _too_long(announced)
             await writer.write(chunk)
-        if announced is not None and size < announced:
-            raise IncompleteBody(
-                "You did not provide the number of bytes specified by the Content-Length HTTP header",
-                ExpectedBytes=str(announced),
-                ReceivedBytes=str(size),
-            )
         extent = await writer.finish()
-        etag, checksum = digests.verify(payload, size)
+        etag, checksum, size = digests.verify(payload)
     except BaseException:
         await writer.abort()
         raise

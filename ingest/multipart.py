@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from ingest.checksums import combine_parts, default_type, multipart_etag, require_type
+from ingest.checksums import ALGORITHMS, checksum_type, composite, full_object, multipart_etag
 from ingest.intake import store_part
 from ingest.payload import Payload
 from ingest.ports import Ports
@@ -39,16 +39,17 @@ async def create_upload(
     attributes: Attributes,
     origin: Origin,
     checksum_algorithm: str | None = None,
-    checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
+    wanted_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
 ) -> Upload:
     """Begin an upload. Raises InvalidRequest for an algorithm that lacks that type."""
-    if checksum_algorithm is None and checksum_type is not None:
+    if checksum_algorithm is not None:
+        kind = checksum_type(checksum_algorithm, wanted_type)
+    elif wanted_type is None:
+        kind = "FULL_OBJECT"
+    else:
         raise InvalidRequest(
             "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
         )
-    kind = checksum_type or default_type(checksum_algorithm)
-    if checksum_algorithm is not None:
-        require_type(checksum_algorithm, kind)
     upload_id = uuid7().hex
     event = UploadCreate(
         origin, bucket.bucket_id, bucket.epoch, key, upload_id, bucket.owner_id, attributes,
@@ -75,7 +76,9 @@ async def put_part(
             f"{upload.checksum_algorithm.lower()}, actual checksum Type: "
             f"{payload.checksum_algorithm.lower()}"
         )
-    stored = await store_part(ports, bucket.key_id, payload, upload.checksum_algorithm)
+    if payload.checksum_algorithm is None and upload.checksum_algorithm is not None:
+        payload = replace(payload, checksum_algorithm=upload.checksum_algorithm)
+    stored = await store_part(ports, bucket.key_id, payload)
     event = PartPut(
         origin, bucket.bucket_id, bucket.epoch, upload.key, upload.upload_id, number, stored.size,
         stored.etag, stored.manifest, stored.checksum,
@@ -116,12 +119,12 @@ async def complete_upload(
     condition: Condition | None = None,
     object_size: int | None = None,
     checksum: tuple[str, str] | None = None,
-    checksum_type: str | None = None,
+    announced_type: str | None = None,
 ) -> PutResult:
     """Join the parts named into a new version of the key."""
     for _ in range(ATTEMPTS):
         upload, rows = await _read(ports, bucket, key, upload_id)
-        _check_type(upload, checksum_type)
+        _check_type(upload, announced_type)
         joined = _join(upload, rows, named)
         _check_whole(joined, object_size, checksum)
         event = ObjectPut(
@@ -204,13 +207,6 @@ def _join(upload: Upload, rows: dict[int, Part], named: Sequence[CompletedPart])
             ProposedSize=str(size),
             MaxSizeAllowed=str(MAX_OBJECT_BYTES),
         )
-    checksum = None
-    if upload.checksum_algorithm is not None:
-        checksum = combine_parts(
-            upload.checksum_algorithm,
-            upload.checksum_type,
-            [(part.checksum.value if part.checksum else "", part.size) for part in chosen],
-        )
     used = {part.number for part in chosen}
     infos = tuple(
         PartInfo(part.number, part.size, part.checksum.value if part.checksum else None)
@@ -222,8 +218,26 @@ def _join(upload: Upload, rows: dict[int, Part], named: Sequence[CompletedPart])
         multipart_etag([part.etag for part in chosen]),
         Manifest("file", extents, infos),
         _gather(part for part in rows.values() if part.number not in used),
-        checksum,
+        _whole_checksum(upload, chosen),
     )
+
+
+def _whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum | None:
+    """The object's checksum out of its parts': of the type that the upload was created for; without one,
+    the full-object checksum if the parts have one that can be put together."""
+    kept = [part.checksum for part in chosen if part.checksum is not None]
+    if not kept or len(kept) != len(chosen) or len({checksum.algorithm for checksum in kept}) > 1:
+        return None
+    algorithm = upload.checksum_algorithm or kept[0].algorithm
+    if algorithm != kept[0].algorithm:
+        return None
+    if upload.checksum_algorithm is not None and upload.checksum_type == "COMPOSITE":
+        return Checksum(algorithm, composite(algorithm, [c.value for c in kept]), "COMPOSITE")
+    if ALGORITHMS[algorithm].combine is None:
+        return None
+    sizes = [part.size for part in chosen]
+    values = [checksum.value for checksum in kept]
+    return Checksum(algorithm, full_object(algorithm, zip(values, sizes, strict=True)))
 
 
 def _in_order(named: Sequence[CompletedPart]) -> Sequence[CompletedPart]:

@@ -66,10 +66,10 @@ def _request_line(request: RequestRecord) -> dict[str, Any]:
         "error": request.error,
         "principal": request.principal,
         "source": request.source,
-        "requestId": request.request_id.hex(),
+        "requestId": request.request_id,
         "bytesIn": request.bytes_in,
         "bytesOut": request.bytes_out,
-        "microseconds": request.duration,
+        "microseconds": round(request.duration * 1e6),
     }
 
 

@@ -17,7 +17,7 @@ QUEUE_RECORDS = 200_000
 
 
 class RequestRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One finished request. Time in Unix milliseconds, duration in microseconds, sizes in bytes.
+    """One finished request. Time in Unix milliseconds, duration in seconds, sizes in bytes.
 
     The fields are in the order in which `RequestLog.observe` takes them, after `time`.
     """
@@ -29,10 +29,10 @@ class RequestRecord(msgspec.Struct, frozen=True, array_like=True):
     status: int
     bytes_in: int
     bytes_out: int
-    duration: int
+    duration: float
     principal: str
     source: str
-    request_id: bytes
+    request_id: str
     error: str
 
 
@@ -72,13 +72,13 @@ class RequestLog:
         status: int,
         bytes_in: int,
         bytes_out: int,
-        duration: int,
+        duration: float,
         principal: str,
         source: str,
-        request_id: bytes,
+        request_id: str,
         error: str,
     ) -> None:
-        """A request is finished; `duration` in microseconds, `error` its S3 code or ""."""
+        """A request is finished; `duration` in seconds, `error` its S3 code or ""."""
         if len(self._records) >= QUEUE_RECORDS:
             self._lost += 1
             return

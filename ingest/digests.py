@@ -1,0 +1,110 @@
+"""All digests of one body: computed together while its bytes pass, then held against what was announced."""
+
+import hashlib
+from hmac import compare_digest
+from typing import NamedTuple
+
+from ingest.checksums import (
+    ALGORITHMS,
+    DEFAULT_ALGORITHM,
+    Buffer,
+    algorithm_named,
+    decode_expected,
+    encode,
+)
+from ingest.payload import Payload
+from schemas.errors import BadDigest, ContentSHA256Mismatch, IncompleteBody
+from schemas.rows import Checksum
+
+
+class Digested(NamedTuple):
+    """What is kept of a verified body: its ETag (hexadecimal MD5, no quotes), its checksum, its bytes."""
+
+    etag: str
+    checksum: Checksum
+    size: int
+
+
+class Digests:
+    """The running digests of one body: MD5 for the ETag, the kept checksum, and SHA-256 if announced.
+
+    `update` may be called from a worker thread, one call at a time.
+    """
+
+    __slots__ = ("_algorithm", "_checksum", "_md5", "_sha256", "size")
+
+    def __init__(self, payload: Payload) -> None:
+        """Raises InvalidRequest for an unknown checksum algorithm."""
+        self._algorithm = algorithm_named(payload.checksum_algorithm or DEFAULT_ALGORITHM)
+        self._checksum = self._algorithm.new()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = None if payload.sha256 is None else hashlib.sha256()
+        self.size = 0
+
+    def update(self, chunk: Buffer) -> None:
+        """Take the next bytes: about 1.5 ms per MiB, nearly all of it MD5."""
+        self.size += len(chunk)
+        self._md5.update(chunk)
+        self._checksum.update(chunk)
+        if self._sha256 is not None:
+            self._sha256.update(chunk)
+
+    def verify(self, payload: Payload) -> Digested:
+        """Compare with everything the client announced, after the last byte.
+
+        Raises IncompleteBody, BadDigest, ContentSHA256Mismatch, or InvalidRequest for an announced
+        checksum that cannot be one.
+        """
+        md5 = self._md5.digest()
+        checksum = self._checksum.digest()
+        sha256 = None if self._sha256 is None else self._sha256.digest()
+        return _verified(payload, self.size, md5, self._algorithm.name, checksum, sha256)
+
+
+def digest_whole(payload: Payload, body: bytes) -> Digested:
+    """The same for a body at hand, without running hashes. Raises as `Digests.verify` does."""
+    algorithm = ALGORITHMS.get(payload.checksum_algorithm or DEFAULT_ALGORITHM)
+    if algorithm is None:
+        algorithm = algorithm_named(payload.checksum_algorithm or DEFAULT_ALGORITHM)
+    md5 = hashlib.md5(body, usedforsecurity=False).digest()
+    sha256 = None if payload.sha256 is None else hashlib.sha256(body).digest()
+    return _verified(payload, len(body), md5, algorithm.name, algorithm.once(body), sha256)
+
+
+def _verified(
+    payload: Payload, size: int, md5: bytes, algorithm: str, checksum: bytes, sha256: bytes | None
+) -> Digested:
+    if payload.size is not None and size != payload.size:
+        raise IncompleteBody(
+            "You did not provide the number of bytes specified by the Content-Length HTTP header",
+            NumberBytesExpected=str(payload.size),
+            NumberBytesProvided=str(size),
+        )
+    if payload.md5 is not None and not compare_digest(md5, payload.md5):
+        raise BadDigest(
+            "The Content-MD5 you specified did not match what we received.",
+            ExpectedDigest=encode(payload.md5),
+            CalculatedDigest=encode(md5),
+        )
+    if payload.sha256 is not None and sha256 != payload.sha256:
+        assert sha256 is not None
+        raise ContentSHA256Mismatch(
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            ClientComputedContentSHA256=payload.sha256.hex(),
+            S3ComputedContentSHA256=sha256.hex(),
+        )
+    _verify_checksum(payload, algorithm, checksum)
+    return Digested(md5.hex(), Checksum(algorithm, encode(checksum)), size)
+
+
+def _verify_checksum(payload: Payload, algorithm: str, calculated: bytes) -> None:
+    announced = [(payload.checksum, False)]
+    if payload.trailing_checksum is not None:
+        announced.append((payload.trailing_checksum(), True))
+    for text, trailing in announced:
+        if text is not None and decode_expected(algorithm, text, trailing) != calculated:
+            raise BadDigest(
+                f"The {algorithm} you specified did not match the calculated checksum.",
+                ExpectedDigest=text,
+                CalculatedDigest=encode(calculated),
+            )

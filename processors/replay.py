@@ -1,0 +1,50 @@
+"""Replay: apply a log to an index that is nobody's live one (rebuild, verification, snapshots)."""
+
+from typing import Protocol
+
+from bus.contract import Record
+from index.contract import IndexWriter
+from processors.materializer import Materializer
+from schemas.errors import OffsetOutOfRange
+
+BATCH = 1024
+
+
+class LogSource(Protocol):
+    """The reading side of a partition's log."""
+
+    @property
+    def start_offset(self) -> int: ...
+
+    @property
+    def end_offset(self) -> int: ...
+
+    def read(self, offset: int, limit: int = ...) -> list[Record]: ...
+
+
+async def replay(
+    index: IndexWriter, topic: str, partition: int, log: LogSource, until: int | None = None
+) -> int:
+    """Apply events from the index's position up to `until` (None: the log's end as it is now).
+
+    Facts are decided again and dropped: they were published when the events were first applied.
+    Returns how many events were applied. Raises OffsetOutOfRange when the log no longer holds them.
+    """
+    materializer = Materializer(index, topic, partition)
+    position = start = await materializer.position()
+    end = log.end_offset if until is None else until
+    if position < log.start_offset:
+        raise OffsetOutOfRange(
+            f"the log {topic}/{partition} begins at offset {log.start_offset}, and the index ends at "
+            f"{position}: the events in between are only in a snapshot"
+        )
+    while position < end:
+        records = log.read(position, min(BATCH, end - position))[: end - position]
+        if not records:
+            raise OffsetOutOfRange(
+                f"the log {topic}/{partition} ends at offset {position}, but events up to {end} were applied"
+            )
+        await materializer.apply(position, [r.time for r in records], [r.payload for r in records])
+        position += len(records)
+        await index.trim_facts(topic, partition, position - 1)
+    return position - start

@@ -1,0 +1,118 @@
+"""The engine of the embedded mode: the single writer of a data folder, and the processors beside it.
+
+One process holds it: the server itself, or with several workers their parent.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from access.keyring import KeyRing
+from bus.local import LocalPartitionLog, partition_directory
+from index.directory import GenerationCounter
+from index.sqlite.writer import SqliteWriter
+from processors.facts_publisher import FactsPublisher
+from processors.materializer import Materializer
+from processors.sequencer import LocalSubmitter, Sequencer
+from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
+from strandline.data_dir import DataDir
+from strandline.services import GENERATION_FILE, index_file
+from strandline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 5.0
+SOURCES = ((POLICIES, 0), (OBJECT_VERSIONS, 0))
+
+
+class Engine:
+    """Opens the logs, replays what the index misses, and runs sequencers and processors."""
+
+    def __init__(self, settings: Settings, data: DataDir) -> None:
+        self._settings = settings
+        self._data = data
+        self.started_at = int(time.time() * 1000)
+        self.recovery: list[str] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._index = SqliteWriter(index_file(data))
+        self.keys = KeyRing(data.keys)
+
+    async def start(self) -> None:
+        """Recover, then take events."""
+        positions = {topic: await self._index.position(topic, p) for topic, p in SOURCES}
+        self.logs = {
+            topic: self._open_log(topic, positions.get(topic, 0))
+            for topic in (POLICIES, OBJECT_VERSIONS, FACTS, AUDIT)
+        }
+        self.generation = GenerationCounter(self._data.index / GENERATION_FILE)
+        self._publisher = FactsPublisher(self.logs[FACTS], self._index, SOURCES)
+        self._sequencers = {topic: self._sequencer(topic, p) for topic, p in SOURCES}
+        repeated = await self._publisher.recover()
+        replayed = {topic: await s.replay() for topic, s in self._sequencers.items()}
+        self.generation.bump()
+        self._report(replayed, repeated)
+        self._publisher.start()
+        for sequencer in self._sequencers.values():
+            sequencer.start()
+        self.submitter = LocalSubmitter(self._sequencers)
+        self._tasks.append(asyncio.create_task(self._checkpoint_regularly(), name="checkpoint"))
+
+    def record_audit(self, payload: bytes) -> None:
+        """Append a batch of request records to the topic `audit`."""
+        self.logs[AUDIT].append([payload], sync=False)
+
+    def failure(self) -> str | None:
+        """Why the store cannot take writes, if it cannot."""
+        for sequencer in self._sequencers.values():
+            if sequencer.failure is not None:
+                return sequencer.failure.message
+        return None
+
+    async def stop(self) -> None:
+        """Finish what was taken, make everything durable, close."""
+        for sequencer in self._sequencers.values():
+            await sequencer.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._publisher.stop()
+        await self._index.checkpoint()
+        await self._index.close()
+        for partition_log in self.logs.values():
+            partition_log.close()
+
+    def _open_log(self, topic: str, durable_offset: int) -> LocalPartitionLog:
+        directory = partition_directory(str(self._data.log), topic, 0, 0)
+        return LocalPartitionLog(
+            directory, durable_offset=durable_offset, segment_size=self._settings.segment_bytes
+        )
+
+    def _sequencer(self, topic: str, partition: int) -> Sequencer:
+        changed: Callable[[], None] = self.generation.bump if topic == POLICIES else lambda: None
+        return Sequencer(
+            self.logs[topic],
+            Materializer(self._index, topic, partition),
+            partial(self._publisher.publish, (topic, partition)),
+            topic,
+            changed,
+        )
+
+    def _report(self, replayed: dict[str, int], repeated: int) -> None:
+        for topic, partition_log in self.logs.items():
+            recovery = partition_log.recovery
+            if recovery.cut_bytes:
+                self.recovery.append(f"log {topic}: {recovery}")
+        for topic, events in replayed.items():
+            if events:
+                self.recovery.append(f"index: {events} events of {topic} applied again from the log")
+        if repeated:
+            self.recovery.append(f"facts: {repeated} published again")
+        for line in self.recovery:
+            log.warning("recovery: %s", line)
+
+    async def _checkpoint_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await self._index.checkpoint()

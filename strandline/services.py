@@ -1,0 +1,55 @@
+"""What the HTTP edge stands on, built over the embedded engines: producer and reader of one process."""
+
+from pathlib import Path
+
+from access.keyring import KeyRing
+from blobs.local import LocalBlobs
+from bus.contract import Submitter
+from gateway.request import Services
+from index.directory import BucketDirectory, GenerationCounter
+from index.sqlite.reader import SqliteReader
+from ingest.ports import Ports
+from ingest.producer import Producer
+from query.reader import Reader
+from strandline.data_dir import DataDir
+from strandline.settings import Settings
+
+GENERATION_FILE = "generation"
+
+
+def open_blobs(settings: Settings, data: DataDir, keys: KeyRing) -> LocalBlobs:
+    """The bytes of the data folder; call its start() before use and close() at the end."""
+    return LocalBlobs(
+        data.zone,
+        keys,
+        inline_limit=settings.inline_limit,
+        pack_limit=settings.pack_limit,
+        fsync=not settings.unsafe_unsynced_large_objects,
+    )
+
+
+class EmbeddedServices:
+    """Producer and reader over one data folder, for one process."""
+
+    def __init__(
+        self, settings: Settings, data: DataDir, submitter: Submitter, blobs: LocalBlobs, keys: KeyRing
+    ) -> None:
+        self._index = SqliteReader(index_file(data))
+        self._generation = GenerationCounter(data.index / GENERATION_FILE)
+        directory = BucketDirectory(self._index, self._generation)
+        self.ports = Ports(submitter, blobs, self._index, directory, keys, settings.region)
+        self.services = Services(
+            producer=Producer(self.ports),
+            reader=Reader(self._index, directory, blobs),
+            region=settings.region,
+            domains=settings.domains,
+        )
+
+    def close(self) -> None:
+        self._index.close()
+        self._generation.close()
+
+
+def index_file(data: DataDir) -> Path:
+    """The SQLite file of the live index."""
+    return data.index / "index.sqlite"

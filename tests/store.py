@@ -1,0 +1,45 @@
+"""An embedded store inside the test process: the real engines, no HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ingest.producer import Producer
+from query.reader import Reader
+from schemas.events import Origin
+from strandline.data_dir import DataDir
+from strandline.engine import Engine
+from strandline.services import EmbeddedServices, open_blobs
+from strandline.settings import Settings
+
+ORIGIN = Origin(bytes(16), "owner", "127.0.0.1", "Test")
+
+
+class Store:
+    """Engine, producer and reader over one folder."""
+
+    def __init__(self, engine: Engine, services: EmbeddedServices) -> None:
+        self.engine = engine
+        self.ports = services.ports
+        self.producer: Producer = services.services.producer
+        self.reader: Reader = services.services.reader
+
+
+@asynccontextmanager
+async def embedded_store(folder: Path, **settings: object) -> AsyncIterator[Store]:
+    """Open (or open again) the store in `folder`; closed in order at the end."""
+    chosen = Settings(data_dir=folder, segment_bytes=1024 * 1024, **settings)  # type: ignore[arg-type]
+    data = DataDir(folder)
+    data.create()
+    engine = Engine(chosen, data)
+    await engine.start()
+    blobs = open_blobs(chosen, data, engine.keys)
+    await blobs.start()
+    services = EmbeddedServices(chosen, data, engine.submitter, blobs, engine.keys)
+    try:
+        yield Store(engine, services)
+    finally:
+        await asyncio.wait_for(engine.stop(), 30)
+        services.close()
+        await blobs.close()
