@@ -1,0 +1,280 @@
+"""Who sent this request: verifies AWS Signature Version 4 in the Authorization header or in the query.
+
+First in the gateway's flow. The errors and their wording are AWS's.
+"""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Mapping
+from hmac import compare_digest
+
+import msgspec
+
+from access.authorization import parse_authorization
+from access.canonical import canonical_headers, canonical_path, canonical_query
+from access.claim import Claim
+from access.identity import Identities, Principal
+from access.presigned import check_validity, parse_presigned
+from access.scope import SERVICE, Grant, Grants, parse_scope
+from access.signing import (
+    ALGORITHM,
+    MAX_SKEW,
+    SigningKey,
+    iso_date,
+    long_date,
+    parse_http_date,
+    parse_long_date,
+)
+from schemas.errors import (
+    AccessDenied,
+    InvalidArgument,
+    InvalidRequest,
+    InvalidToken,
+    RequestTimeTooSkewed,
+    SignatureDoesNotMatch,
+)
+
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+STREAMING_SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+STREAMING_SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+STREAMING_UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+_PAYLOAD_FORMS = frozenset(
+    (UNSIGNED_PAYLOAD, STREAMING_SIGNED, STREAMING_SIGNED_TRAILER, STREAMING_UNSIGNED_TRAILER)
+)
+_is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
+_has_query_authentication = re.compile(r"(?:^|&)X-Amz-(?:Algorithm|Credential|Signature)=").search
+_has_version_2 = re.compile(r"(?:^|&)AWSAccessKeyId=").search
+_NAMES_LIMIT = 1024  # lists of signed headers kept
+
+
+class Signed(msgspec.Struct, frozen=True, gc=False):
+    """What verification found.
+
+    principal  who signed; None for an anonymous request
+    payload    the body's digest: 64 hex digits, UNSIGNED-PAYLOAD or one of the STREAMING-… forms
+    key, scope, timestamp, signature
+               what chunk signatures continue from (the signature is the seed); key is None when anonymous
+    """
+
+    principal: Principal | None
+    payload: str
+    key: SigningKey | None = None
+    scope: str = ""
+    timestamp: str = ""
+    signature: str = ""
+
+    @property
+    def sha256(self) -> bytes | None:
+        """The announced SHA-256 of the body; None unless `payload` is a digest."""
+        return None if self.payload in _PAYLOAD_FORMS else bytes.fromhex(self.payload)
+
+    @property
+    def streaming(self) -> bool:
+        """The body comes in aws-chunked framing (access.chunked)."""
+        return self.payload.startswith("STREAMING-")
+
+
+class Verifier:
+    """Verifies requests.
+
+    identities  whose access keys are good
+    region      this server's region; other regions in a scope are refused only when `strict`, because a
+                client with any region configured should reach a server on a laptop
+    clock       Unix seconds
+    """
+
+    def __init__(
+        self,
+        identities: Identities,
+        region: str = "us-east-1",
+        clock: Callable[[], float] = time.time,
+        strict: bool = False,
+    ) -> None:
+        self._grants = Grants(identities)
+        self._region = region if strict else None
+        self._clock = clock
+        self._names: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
+
+    def verify(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
+        """Who sent the request, or a Signed without principal when it is not signed at all.
+
+        path     percent-decoded
+        headers  lower-case names, repeated headers joined with ","
+
+        Raises SignatureDoesNotMatch, InvalidAccessKeyId, RequestTimeTooSkewed, ExpiredRequest,
+        AuthorizationHeaderMalformed, AuthorizationQueryParametersError, InvalidToken, AccessDenied
+        (x-amz-… headers that are not signed), InvalidRequest, InvalidArgument or InvalidURI.
+        """
+        authorization = headers.get("authorization")
+        if authorization is not None:
+            return self._verify_header(method, path, raw_query, headers, authorization)
+        if raw_query:
+            if _has_query_authentication(raw_query):
+                return self._verify_query(method, path, raw_query, headers)
+            if _has_version_2(raw_query):
+                raise _unsupported()
+        return Signed(None, _payload(headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)))
+
+    def _verify_header(
+        self, method: str, path: str, raw_query: str, headers: Mapping[str, str], authorization: str
+    ) -> Signed:
+        if raw_query and _has_query_authentication(raw_query):
+            raise InvalidArgument(
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query "
+                "string parameter or the Authorization header should be specified",
+                ArgumentName="Authorization",
+                ArgumentValue=authorization,
+            )
+        credential, signed_headers, signature = parse_authorization(authorization)
+        timestamp, seconds = _request_time(headers)
+        claim = Claim(credential, signed_headers, signature, timestamp, False)
+        grant = self._grant(claim)
+        now = self._clock()
+        if abs(now - seconds) > MAX_SKEW:
+            raise RequestTimeTooSkewed(
+                "The difference between the request time and the current time is too large.",
+                RequestTime=timestamp,
+                ServerTime=iso_date(now),
+                MaxAllowedSkewMilliseconds=str(MAX_SKEW * 1000),
+            )
+        if "x-amz-security-token" in headers:
+            raise _unknown_token(headers["x-amz-security-token"])
+        payload = headers.get("x-amz-content-sha256")
+        if payload is None:
+            raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
+        query = canonical_query(raw_query)
+        return self._check(claim, grant, method, path, query, headers, _payload(payload))
+
+    def _verify_query(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
+        presigned = parse_presigned(raw_query)
+        claim = presigned.claim
+        grant = self._grant(claim)
+        check_validity(presigned, self._clock())
+        token = presigned.token or headers.get("x-amz-security-token")
+        if token is not None:
+            raise _unknown_token(token)
+        payload = headers.get("x-amz-content-sha256") or presigned.payload or UNSIGNED_PAYLOAD
+        return self._check(claim, grant, method, path, presigned.query, headers, _payload(payload))
+
+    def _grant(self, claim: Claim) -> Grant:
+        grant = self._grants.find(claim.credential)
+        if grant is None:
+            scope = parse_scope(claim.credential)
+            if scope is None:
+                raise claim.malformed(
+                    "the Credential is mal-formed; expecting "
+                    '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+                )
+            if scope.service != SERVICE:
+                raise claim.malformed(
+                    f'incorrect service "{scope.service}". This endpoint belongs to "{SERVICE}".'
+                )
+            if self._region is not None and scope.region != self._region:
+                raise claim.malformed(
+                    f"the region '{scope.region}' is wrong; expecting '{self._region}'", Region=self._region
+                )
+            grant = self._grants.make(scope)
+        if claim.timestamp[:8] != grant.date:
+            raise claim.malformed(
+                f'Invalid credential date "{grant.date}". This date is not the same as X-Amz-Date: '
+                f'"{claim.timestamp[:8]}".'
+            )
+        return grant
+
+    def _check(
+        self,
+        claim: Claim,
+        grant: Grant,
+        method: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        payload: str,
+    ) -> Signed:
+        """Compare the signature with our own; the last step of both forms."""
+        signed = claim.signed_headers
+        names, name_set = self._names.get(signed) or _split_names(signed)
+        if "host" not in name_set or any(n.startswith("x-amz-") for n in headers.keys() - name_set):
+            raise _headers_not_signed(headers, name_set)
+        lines = canonical_headers(headers, names)
+        request = f"{method}\n{canonical_path(path)}\n{query}\n{lines}\n{signed}\n{payload}"
+        digest = hashlib.sha256(request.encode("utf-8", "surrogatepass")).hexdigest()
+        to_sign = f"{ALGORITHM}\n{claim.timestamp}\n{grant.scope}\n{digest}"
+        if not compare_digest(grant.key.sign(to_sign.encode()), claim.signature):
+            raise _mismatch(claim, grant, to_sign, request)
+        self._remember(claim.credential, grant, signed, names, name_set)
+        return Signed(
+            grant.credential.principal, payload, grant.key, grant.scope, claim.timestamp, claim.signature
+        )
+
+    def _remember(
+        self, credential: str, grant: Grant, signed: str, names: tuple[str, ...], name_set: frozenset[str]
+    ) -> None:
+        self._grants.keep(credential, grant)
+        if signed not in self._names:
+            if len(self._names) >= _NAMES_LIMIT:
+                del self._names[next(iter(self._names))]
+            self._names[signed] = (names, name_set)
+
+
+def _split_names(signed_headers: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    names = tuple(signed_headers.split(";"))
+    return names, frozenset(names)
+
+
+def _request_time(headers: Mapping[str, str]) -> tuple[str, int]:
+    """The time as signed and as Unix seconds, from x-amz-date or else Date."""
+    timestamp = headers.get("x-amz-date")
+    if timestamp is not None:
+        seconds = parse_long_date(timestamp)
+        if seconds is not None:
+            return timestamp, seconds
+    elif "date" in headers:
+        seconds = parse_http_date(headers["date"])
+        if seconds is not None:
+            return long_date(seconds), seconds
+    raise AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
+
+
+def _payload(value: str) -> str:
+    if value in _PAYLOAD_FORMS or _is_sha256(value):
+        return value
+    raise InvalidArgument(
+        f"x-amz-content-sha256 must be {UNSIGNED_PAYLOAD}, {STREAMING_UNSIGNED_TRAILER}, {STREAMING_SIGNED}, "
+        f"{STREAMING_SIGNED_TRAILER} or a valid sha256 value.",
+        ArgumentName="x-amz-content-sha256",
+        ArgumentValue=value,
+    )
+
+
+def _unsupported() -> InvalidRequest:
+    return InvalidRequest(
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    )
+
+
+def _unknown_token(token: str) -> InvalidToken:
+    return InvalidToken("The provided token is malformed or otherwise invalid.", **{"Token-0": token})
+
+
+def _headers_not_signed(headers: Mapping[str, str], signed: frozenset[str]) -> AccessDenied:
+    missing = sorted(n for n in headers if n not in signed and (n == "host" or n.startswith("x-amz-")))
+    return AccessDenied(
+        "There were headers present in the request which were not signed",
+        HeadersNotSigned=", ".join(missing or ["host"]),
+    )
+
+
+def _mismatch(claim: Claim, grant: Grant, to_sign: str, request: str) -> SignatureDoesNotMatch:
+    return SignatureDoesNotMatch(
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method.",
+        AWSAccessKeyId=grant.credential.access_key,
+        StringToSign=to_sign,
+        SignatureProvided=claim.signature,
+        StringToSignBytes=to_sign.encode().hex(" "),
+        CanonicalRequest=request,
+        CanonicalRequestBytes=request.encode("utf-8", "surrogatepass").hex(" "),
+    )
