@@ -4,8 +4,10 @@ It is the operating system's own calls and costs one attribute look-up. `tests/f
 puts a disk in its place that loses everything unsynced at a crash. Imports nothing of ours.
 """
 
+import errno
 import os
 
+OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})  # errors that mean: the device or a quota is full
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 

@@ -3,14 +3,15 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import NoReturn
 
 from bus.contract import Record
-from bus.files import Files, Handle, make_directory, write_fully
+from bus.files import OUT_OF_SPACE, Files, Handle, make_directory, write_fully
 from bus.local.frame import encode_frame
 from bus.local.recovery import Recovery, recover
-from bus.local.reserve import OUT_OF_SPACE, Reserve
-from bus.local.segment import NEXT_SEGMENT, SEGMENT_HEADER_SIZE, Segment, SegmentHeader, encode_header
+from bus.local.reserve import Reserve
+from bus.local.segment import SEGMENT_HEADER_SIZE, Segment, SegmentHeader, encode_header
 from bus.local.view import View, ViewReader
 from schemas.errors import LogBroken, StorageFull
 
@@ -32,9 +33,9 @@ def partition_directory(root: str, topic: str, generation: int, partition: int) 
 class LocalPartitionLog:
     """bus.contract.PartitionLog in a directory of segment files.
 
-    append, sync, drop_before and close belong to one thread at a time; reads, properties and listeners to
-    any. `recovery` says what opening found and cut. Opening raises LogCorrupt when anything that was durable
-    is damaged or missing; `durable_offset` is what the caller knows of that (the index's position).
+    append, drop_before and close belong to one thread at a time; sync, reads and properties to any.
+    `recovery` says what opening found and cut. Opening raises LogCorrupt when anything that was durable is
+    damaged or missing; `durable_offset` is what the caller knows of that (the index's position).
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class LocalPartitionLog:
         self._segment_size = segment_size
         self._clock = clock
         self._broken: str | None = None
+        self._sync_lock = Lock()
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._reader = ViewReader(self._files)
         self._segments: tuple[Segment, ...] = ()
@@ -65,26 +67,26 @@ class LocalPartitionLog:
             self._files, self._directory, segment_size, ahead, background, self._reserve_failed
         )
         self._open(durable_offset)
+        if ahead:
+            self._reserve.advance(self._position)
 
     def _open(self, durable_offset: int) -> None:
         found = recover(self._files, self._directory, self._generation, self._partition, durable_offset)
         if found is None:
             self.recovery = Recovery(1, 0, 0)
             self._time = self._clock()
-            self._segments = (Segment(self._directory, 0),)
             self._begin_segment(0)
         else:
             self.recovery = found.recovery
             self._time = found.time
             self._segments = tuple(found.segments)
             self._handle, self._position = found.handle, found.position
-            self._reserve.begin(found.handle, found.position)
-        self._end = self._durable = self.recovery.end_offset
+            self._reserve.begin(self._segments[-1].path, found.position)
+        self._end = self.recovery.end_offset
+        self._durable = self._end
         self._marked = self._end == self._segments[-1].base or (found is not None and found.marked)
         self._publish()
         self._mark()
-        if self._position >= self._reserve.wake:
-            self._reserve.advance(self._position)
 
     # --- what everybody may ask ------------------------------------------------------------------------
     @property
@@ -129,7 +131,7 @@ class LocalPartitionLog:
         self._time = now
         self._marked = False
         if sync:
-            self._datasync()
+            self._datasync(self._handle, self._end)
         self._publish()
         if self._position > self._reserve.wake:
             self._reserve.advance(self._position)
@@ -139,8 +141,9 @@ class LocalPartitionLog:
         """See bus.contract."""
         if self._broken:
             raise LogBroken(self._broken)
-        if self._durable < self._end:
-            self._datasync()
+        view = self._view  # taken once: what another thread appends meanwhile is not covered
+        if self._durable < view.end:
+            self._datasync(view.handle, view.end)
             self._wake()
         return self._durable
 
@@ -203,12 +206,21 @@ class LocalPartitionLog:
         except OSError as error:
             self._break("the disk is full, and what was written in part cannot be removed", error)
 
-    def _datasync(self) -> None:
-        try:
-            self._files.fdatasync(self._handle.fd)
-        except OSError as error:
-            self._break("fdatasync failed", error)
-        self._durable = self._end
+    def _datasync(self, handle: Handle, end: int) -> None:
+        """Everything below `end`, the last of it in that file, becomes durable.
+
+        One at a time: the kernel reports a failed write-back once per descriptor, so of two fdatasyncs side
+        by side one would succeed over lost data.
+        """
+        with self._sync_lock:
+            if self._broken:
+                raise LogBroken(self._broken)
+            try:
+                self._files.fdatasync(handle.fd)
+            except OSError as error:
+                self._break("fdatasync failed", error)
+            if end > self._durable:
+                self._durable = end
 
     def _mark(self) -> None:
         """Write down that everything so far is durable, so that later damage to it can't pass for a torn
@@ -222,7 +234,7 @@ class LocalPartitionLog:
             return
         self._position += len(mark)
         self._marked = True
-        self._datasync()
+        self._datasync(self._handle, self._end)
         self._publish()
 
     def _roll(self, now: int) -> None:
@@ -231,7 +243,6 @@ class LocalPartitionLog:
         old, size = self._handle, self._position
         self._time = now
         self._begin_segment(self._end)
-        self._segments = (*self._segments, Segment(self._directory, self._end))
         try:
             # Not synced: should it be lost, zeros behind the last frame are cut when the log is opened.
             self._files.ftruncate(old.fd, size)
@@ -240,23 +251,21 @@ class LocalPartitionLog:
 
     def _begin_segment(self, base: int) -> None:
         """A segment file with its header, durable under its name, becomes the one that is written to."""
-        files, path = self._files, os.path.join(self._directory, NEXT_SEGMENT)
+        segment = Segment(self._directory, base)
         header = SegmentHeader(self._generation, self._partition, base, self._time)
         try:
-            handle = self._reserve.take_next() or Handle(files, path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-            write_fully(files, handle.fd, encode_header(header), 0)
-            files.fdatasync(handle.fd)
-            files.rename(path, Segment(self._directory, base).path)
+            handle = self._reserve.next_segment(segment.path, encode_header(header))
         except OSError as error:
             if error.errno in OUT_OF_SPACE:
                 raise StorageFull(f"no space for a new segment in {self._directory}") from error
             self._break("a new segment cannot be made", error)
         try:
-            files.fsync_dir(self._directory)
+            self._files.fsync_dir(self._directory)
+            self._reserve.begin(segment.path, SEGMENT_HEADER_SIZE)
         except OSError as error:
             self._break("a new segment's name cannot be made durable", error)
         self._handle, self._position = handle, SEGMENT_HEADER_SIZE
-        self._reserve.begin(handle, SEGMENT_HEADER_SIZE)
+        self._segments = (*self._segments, segment)
 
     def _break(self, what: str, error: OSError) -> NoReturn:
         self._broken = f"{self._directory}: {what} ({error}); open the log anew"

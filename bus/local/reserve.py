@@ -1,19 +1,18 @@
 """Space ahead of the writer: the active segment zero-filled in steps, the next segment's file made ready.
 
 Where blocks and file size are already there, fdatasync writes data and nothing else; on a growing file it
-waits for the file system's journal, ten times as long. The work is done on a thread of its own.
+waits for the file system's journal, ten times as long. So a log that is written to gets its next segment
+reserved as a whole, and the active one a little ahead of the writer. A thread of its own does the work.
 """
 
-import errno
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
-from bus.files import Files, Handle, write_fully
+from bus.files import OUT_OF_SPACE, Files, Handle, write_fully
 from bus.local.segment import NEXT_SEGMENT
 
-OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 ZEROS = bytes(256 * 1024)
 NEVER = 1 << 62
 
@@ -46,10 +45,16 @@ class Reserve:
         self._handle: Handle | None = None
         self._position = 0
         self._next: Handle | None = None
+        self._next_filled = 0
         self._executor = ThreadPoolExecutor(1, "log-reserve") if background and ahead else None
 
-    def begin(self, handle: Handle, position: int) -> None:
-        """From now on `handle` is the active file, written up to `position`."""
+    def begin(self, path: str, position: int) -> None:
+        """From now on that is the active file, written up to `position`. May raise OSError.
+
+        A descriptor of its own: the kernel tells each one of a failed write-back, so an error that belongs to
+        the writer's frames still reaches the writer's fdatasync.
+        """
+        handle = Handle(self._files, path, os.O_RDWR)
         with self._lock:
             self._handle = handle
             self._position = position
@@ -78,10 +83,17 @@ class Reserve:
         else:
             self._work()
 
-    def take_next(self) -> Handle | None:
-        """The file made ready for the next segment, if there is one; it is the caller's now."""
+    def next_segment(self, path: str, header: bytes) -> Handle:
+        """Put the next file, made ready or new, to use under that name. May raise OSError.
+
+        Its content is durable before the name is; the name is the caller's to make durable.
+        """
         with self._lock:
-            handle, self._next = self._next, None
+            ready, self._next, self._next_filled = self._next, None, 0
+            handle = ready or self._new_file()
+            write_fully(self._files, handle.fd, header, 0)
+            self._files.fdatasync(handle.fd)
+            self._files.rename(self._next_path, path)
             return handle
 
     def close(self) -> None:
@@ -95,13 +107,11 @@ class Reserve:
                 self._files.unlink(self._next_path)
 
     def _plan(self, position: int) -> None:
-        """Say when there is work again."""
-        if self._ahead == 0:
-            return
-        if self.filled < self._segment_size:
-            self.wake = max(position, self.filled - self._ahead // 2)
+        """Say when there is work again: after every half of `ahead`, so that the work is spread evenly."""
+        if self._ahead and (self.filled < self._segment_size or self._next_filled < self._segment_size):
+            self.wake = position + self._ahead // 2
         else:
-            self.wake = NEVER if self._next is not None else position
+            self.wake = NEVER
 
     def _work(self) -> None:
         with self._lock:
@@ -118,15 +128,20 @@ class Reserve:
                 self._plan(position)
 
     def _reserve_some(self, handle: Handle, position: int) -> None:
-        if self.filled < self._segment_size:
-            target = min(self._segment_size, position + self._ahead)
-            if target > self.filled:
-                self._fill(handle, self.filled, target)
-                self.filled = target
-        elif self._next is None:
-            ready = Handle(self._files, self._next_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-            self._fill(ready, 0, self._ahead)
-            self._next = ready
+        """One step in the active file, where it is near its reserve's end, and one in the next file."""
+        target = min(self._segment_size, position + self._ahead)
+        if target > self.filled:
+            self._fill(handle, self.filled, target)
+            self.filled = target
+        if self._next is None:
+            self._next, self._next_filled = self._new_file(), 0
+        target = min(self._segment_size, self._next_filled + self._ahead // 2 + 1)
+        if target > self._next_filled:
+            self._fill(self._next, self._next_filled, target)
+            self._next_filled = target
+
+    def _new_file(self) -> Handle:
+        return Handle(self._files, self._next_path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
 
     def _fill(self, handle: Handle, start: int, end: int) -> None:
         for at in range(start, end, len(ZEROS)):
@@ -134,8 +149,7 @@ class Reserve:
         self._files.fdatasync(handle.fd)
 
     def _retry_later_or_fail(self, error: OSError, position: int) -> None:
-        """A full disk is the writer's to find out, when it really has no room; anything else breaks the log,
-        for this fdatasync may have swallowed an error that belongs to the writer's frames."""
+        """A full disk is the writer's to find out, when it has no room; anything else breaks the log."""
         if error.errno in OUT_OF_SPACE:
             self.wake = position + max(self._ahead // 2, 1)
         else:
