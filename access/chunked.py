@@ -40,6 +40,9 @@ class ChunkedDecoder:
     What `feed` returned must not be kept as an object before `finish` has returned: bytes of a chunk are
     handed on before its signature has been seen to hold.
 
+    `size` counts the decoded bytes, `trailers` holds the trailing headers once they came, `signed` tells
+    whether chunks are hashed.
+
     length    announced number of decoded bytes, None when unknown
     trailers  lower-case names of trailing headers that were announced and must come
     seed      of a signed body: the request's verified signature
@@ -53,6 +56,7 @@ class ChunkedDecoder:
         self._length = length
         self._announced = trailers
         self._chain = _SignatureChain(seed) if seed is not None and seed.key is not None else None
+        self.signed = self._chain is not None
         self._state = _SIZE
         self._held = b""  # an incomplete line (or the CRLF after data)
         self._left = 0  # bytes of the current chunk still to come
@@ -206,7 +210,7 @@ class ChunkedDecoder:
         self._trailer_bytes += len(line)
         if self._trailer_bytes > TRAILER_LIMIT:
             raise InvalidRequest(f"The trailing headers are longer than {TRAILER_LIMIT} bytes.")
-        line = line.strip()
+        line = line.strip(_BLANK)
         if line:
             self._add_trailer(line)
             return
@@ -218,8 +222,8 @@ class ChunkedDecoder:
     def _add_trailer(self, line: bytes) -> None:
         name_bytes, colon, value = line.partition(b":")
         try:
-            name = name_bytes.decode("ascii").strip().lower()
-            text = value.decode("ascii").strip()
+            name = name_bytes.decode("ascii").strip(" \t").lower()
+            text = value.decode("ascii").strip(" \t")
         except UnicodeDecodeError:
             raise InvalidRequest("A trailing header is not ASCII.") from None
         if not colon or not name or name in self.trailers:
@@ -240,6 +244,7 @@ class ChunkedDecoder:
         )
 
 
+_BLANK = b" \t\r\n"
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 

@@ -325,7 +325,7 @@ def test_service_must_be_s3() -> None:
          errors.AuthorizationHeaderMalformed),
         ("AWS4-HMAC-SHA256 Credential=a/20130523/r/s3/aws4_request, SignedHeaders=host, Signature=é",
          errors.AuthorizationHeaderMalformed),
-        (f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20130523/r/s3/aws4_request, SignedHeaders=host,Signature=a",
+        (f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20130523/r/s3/aws4_request,SignedHeaders=x,Signature=a",
          errors.AuthorizationHeaderMalformed),
     ],
 )  # fmt: skip
