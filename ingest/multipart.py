@@ -50,7 +50,7 @@ async def create_upload(
         raise InvalidRequest(
             "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
         )
-    upload_id = uuid7().hex
+    upload_id = uuid7().hex()
     event = UploadCreate(
         origin, bucket.bucket_id, bucket.epoch, key, upload_id, bucket.owner_id, attributes,
         checksum_algorithm, kind,
