@@ -30,11 +30,17 @@ from index.sqlite.rows import (
 )
 from schemas.rows import ObjectVersion
 
-_PUT_VERSION = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# Written over in place where it exists: REPLACE would move the row and touch its index entry.
+_PUT_VERSION = (
+    "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (bucket_id, key, rank) "
+    "DO UPDATE SET version = excluded.version, seq = excluded.seq, size = excluded.size, "
+    "created_at = excluded.created_at, ended_seq = excluded.ended_seq, ended_at = excluded.ended_at, "
+    "record = excluded.record"
+)
 _REMOVE_VERSION = "DELETE FROM objects WHERE bucket_id = ? AND key = ? AND rank = ?"
 _PUT_PAYLOAD = "INSERT OR REPLACE INTO object_payloads VALUES (?, ?, ?, ?)"
 _REMOVE_PAYLOAD = "DELETE FROM object_payloads WHERE bucket_id = ? AND key = ? AND rank = ?"
-_SET_HEAD = "INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_HEAD = "INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CLEAR_HEAD = "DELETE FROM current WHERE bucket_id = ? AND key = ?"
 _PUT_UPLOAD = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)"
 _REMOVE_UPLOAD = "DELETE FROM uploads WHERE bucket_id = ? AND key = ? AND upload_id = ?"
@@ -74,8 +80,6 @@ def _write_versions(
     versions: dict[_Place, ObjectVersion | None],
     heads: dict[_Key, ObjectVersion | None],
 ) -> None:
-    # A new head is in both tables as the same object: its record is encoded once.
-    sealed: dict[int, tuple[bytes, bytes]] = {}
     put: list[Any] = []
     payloads: list[Any] = []
     removed: list[_Place] = []
@@ -84,7 +88,7 @@ def _write_versions(
             removed.append(place)
             continue
         bucket_id, key, rank = place
-        record, payload = sealed[id(row)] = seal_version(row, key_seed(bucket_id, key))
+        record, payload = seal_version(row, key_seed(bucket_id, key))
         put.append((
             bucket_id, key, rank, row.version, row.seq, row.size, row.created_at, row.ended_seq,
             row.ended_at, record,
@@ -99,10 +103,8 @@ def _write_versions(
             cleared.append(head_key)
             continue
         bucket_id, key = head_key
-        twice = sealed.get(id(row))
-        record = (twice or seal_version(row, key_seed(bucket_id, key)))[0]
         columns = listing(row)
-        set_heads.append((bucket_id, key, *columns, listing_crc(bucket_id, key, columns), record))
+        set_heads.append((bucket_id, key, *columns, listing_crc(bucket_id, key, columns)))
     for statement, rows in (
         (_REMOVE_VERSION, removed),
         (_REMOVE_PAYLOAD, removed),

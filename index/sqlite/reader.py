@@ -15,12 +15,10 @@ from index.sqlite.rows import (
     PART,
     UPLOAD,
     damaged,
-    is_detached,
     key_seed,
     name_seed,
     open_listing,
     open_row,
-    open_version,
 )
 from index.sqlite.versions import Versions
 from schemas.ids import NULL_VERSION
@@ -28,7 +26,6 @@ from schemas.rows import Bucket, ObjectVersion, Part, Upload
 
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
 _BUCKETS = "SELECT name, record FROM buckets WHERE name > ? AND name >= ? ORDER BY name LIMIT ?"
-_CURRENT = "SELECT record FROM current WHERE bucket_id = ? AND key = ?"
 _LISTING = (
     "SELECT key, size, etag, created_at, storage_class, owner_id, checksum_algorithm, checksum_type, "
     "listing_crc FROM current WHERE bucket_id = ? AND key {} ? {} ORDER BY key LIMIT ?"
@@ -52,10 +49,9 @@ _LATER_UPLOADS = (
 )
 _PARTS = "SELECT number, record FROM parts WHERE upload_id = ? AND number > ? ORDER BY number LIMIT ?"
 _HAS_VERSIONS = "SELECT 1 FROM objects WHERE bucket_id = ? LIMIT 1"
+# In the order in which rows lie in the file: a walk over everything then reads every page once.
 _ALL_VERSIONS = (
-    "SELECT bucket_id, key, rank, record FROM objects "
-    "WHERE (bucket_id, key) > (?, ?) OR (bucket_id = ? AND key = ? AND rank < ?) "
-    "ORDER BY bucket_id, key, rank DESC LIMIT ?"
+    "SELECT rowid, bucket_id, key, rank, record FROM objects WHERE rowid > ? ORDER BY rowid LIMIT ?"
 )
 _ALL_PARTS = (
     "SELECT upload_id, number, record FROM parts WHERE (upload_id, number) > (?, ?) "
@@ -98,14 +94,14 @@ class SqliteReader:
         return [self._open_bucket(name, record) for name, record in rows if name.startswith(prefix)]
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
+        # The newest version is the first entry of its key, so this wades through nothing either, and
+        # `current` need not repeat the record.
         try:
-            found = self._execute(_CURRENT, (bucket_id, key)).fetchone()
-            if found is None:
-                check_neighbours(self._connection, "current", bucket_id, key)
+            row = self._versions.newest(bucket_id, key)
+            if row is None:
+                check_neighbours(self._connection, bucket_id, key)
                 return None
-            record = found[0]
-            row = open_version(record, "current", bucket_id, key)
-            return self._versions.complete(bucket_id, row) if is_detached(record) else row
+            return None if row.delete_marker else row
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
 
@@ -113,7 +109,7 @@ class SqliteReader:
         try:
             row = self._versions.newest(bucket_id, key)
             if row is None:
-                check_neighbours(self._connection, "objects", bucket_id, key)
+                check_neighbours(self._connection, bucket_id, key)
             return row
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
@@ -126,7 +122,7 @@ class SqliteReader:
             else:
                 row = self._versions.by_id(bucket_id, key, version)
             if row is None:
-                check_neighbours(self._connection, "objects", bucket_id, key)
+                check_neighbours(self._connection, bucket_id, key)
             return row
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
@@ -186,14 +182,15 @@ class SqliteReader:
             raise translate(error, self._path) from error
 
     async def all_versions(self, batch: int = 1000) -> AsyncIterator[list[tuple[bytes, ObjectVersion]]]:
-        bucket_id, key, rank = b"", "", 0
-        while rows := self._rows(_ALL_VERSIONS, (bucket_id, key, bucket_id, key, rank, batch)):
+        """In no particular order; what is written during the walk may be missing."""
+        rowid = 0
+        while rows := self._rows(_ALL_VERSIONS, (rowid, batch)):
             try:
-                page = [(row[0], self._versions.open(*row)) for row in rows]
+                page = [(row[1], self._versions.open(*row[1:])) for row in rows]
             except sqlite3.Error as error:
                 raise translate(error, self._path) from error
             yield page
-            bucket_id, key, rank, _ = rows[-1]
+            rowid = rows[-1][0]
 
     async def all_parts(self, batch: int = 1000) -> AsyncIterator[list[Part]]:
         upload_id, number = "", 0

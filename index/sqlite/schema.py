@@ -10,6 +10,10 @@ APPLICATION_ID = 0x5374726C  # "Strl", in the file's header
 
 # `record` is the whole row in msgpack, a flag byte and a checksum (rows.py). The columns beside it
 # repeat what a query selects or sorts by.
+#
+# SQLite keeps whole rows in the inner pages of a WITHOUT ROWID table, so that is for narrow rows only: with
+# records in it, a page holds seven rows, and a million keys make a tree of seven levels. Tables with
+# records have rowids (inner pages of hundreds of entries) and a narrow index on their key.
 TABLES = (
     """
     CREATE TABLE buckets (
@@ -34,11 +38,14 @@ TABLES = (
         ended_at INTEGER NOT NULL,
         record BLOB NOT NULL,
         PRIMARY KEY (bucket_id, key, rank DESC)
-    ) WITHOUT ROWID
+    )
     """,
     # The null version is nearly always the head, found without an index; only one that lies under a
     # newer version is listed here, so a plain put never touches this tree.
-    "CREATE INDEX objects_null ON objects (bucket_id, key) WHERE version = 'null' AND ended_seq <> 0",
+    """
+    CREATE INDEX objects_null ON objects (bucket_id, key, rank DESC)
+        WHERE version = 'null' AND ended_seq <> 0
+    """,
     """
     CREATE TABLE current (
         bucket_id BLOB NOT NULL,
@@ -51,7 +58,6 @@ TABLES = (
         checksum_algorithm TEXT NOT NULL,
         checksum_type TEXT NOT NULL,
         listing_crc INTEGER NOT NULL,
-        record BLOB NOT NULL,
         PRIMARY KEY (bucket_id, key)
     ) WITHOUT ROWID
     """,
@@ -62,7 +68,7 @@ TABLES = (
         rank INTEGER NOT NULL,
         payload BLOB NOT NULL,
         PRIMARY KEY (bucket_id, key, rank DESC)
-    ) WITHOUT ROWID
+    )
     """,
     """
     CREATE TABLE uploads (
@@ -71,7 +77,7 @@ TABLES = (
         upload_id TEXT NOT NULL,
         record BLOB NOT NULL,
         PRIMARY KEY (bucket_id, key, upload_id)
-    ) WITHOUT ROWID
+    )
     """,
     """
     CREATE TABLE parts (
@@ -79,7 +85,7 @@ TABLES = (
         number INTEGER NOT NULL,
         record BLOB NOT NULL,
         PRIMARY KEY (upload_id, number)
-    ) WITHOUT ROWID
+    )
     """,
     """
     CREATE TABLE epochs (
@@ -105,7 +111,7 @@ TABLES = (
         last INTEGER NOT NULL,
         record BLOB NOT NULL,
         PRIMARY KEY (topic, partition, last)
-    ) WITHOUT ROWID
+    )
     """,
 )
 

@@ -55,10 +55,17 @@ class SqliteWriter:
             raise translate(error, self._path) from error
 
     async def load(self, wants: Sequence[KeyWant]) -> list[KeyState]:
+        # Outside a transaction every SELECT takes and drops the read lock by itself; one for all is cheaper.
+        alone = len(wants) > 1 and not self._connection.in_transaction
         try:
+            if alone:
+                self._connection.execute("BEGIN")
             return [self._state(want) for want in wants]
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
+        finally:
+            if alone:
+                self._abandon()
 
     async def epoch(self, partition: int, bucket_id: bytes) -> BucketEpoch | None:
         try:

@@ -1,0 +1,125 @@
+"""What an index holds, table by table: the rows that two equal indexes share, and how each row is checked.
+
+Positions and pending facts are left out: they tell how the index came about, not what it says.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from index.sqlite.rows import (
+    BUCKET,
+    EPOCH,
+    PART,
+    UPLOAD,
+    epoch_seed,
+    key_seed,
+    listing_crc,
+    name_seed,
+    open_payload,
+    open_row,
+    open_version,
+)
+from schemas.errors import IndexCorrupt
+
+Row = tuple[Any, ...]
+
+
+class Table(NamedTuple):
+    """A table of the index.
+
+    columns  what is selected; the first `keys` of them are the primary key
+    check    raises IndexCorrupt (or a type error) for a row that does not match its checksum, or whose
+             columns differ from its record
+    """
+
+    name: str
+    columns: str
+    keys: int
+    check: Callable[[Row], None]
+
+
+def _check_bucket(row: Row) -> None:
+    kept = open_row(row[-1], name_seed(row[0]), BUCKET, "")
+    _same(row, (kept.name, kept.bucket_id, kept.owner_id, kept.region, kept.created_at))
+
+
+def _check_version(row: Row) -> None:
+    bucket_id, key, record = row[0], row[1], row[-1]
+    kept = open_version(record, "objects", bucket_id, key)
+    _same(row, (
+        bucket_id, kept.key, kept.rank, kept.version, kept.seq, kept.size, kept.created_at, kept.ended_seq,
+        kept.ended_at,
+    ))  # fmt: skip
+
+
+def _check_current(row: Row) -> None:
+    if listing_crc(row[0], row[1], row[2:-1]) != row[-1]:
+        raise IndexCorrupt("the listing columns do not match their checksum")
+
+
+def _check_payload(row: Row) -> None:
+    bucket_id, key, rank, payload = row
+    open_payload(payload, bucket_id, key, rank)
+
+
+def _check_upload(row: Row) -> None:
+    bucket_id, key, _, record = row
+    kept = open_row(record, key_seed(bucket_id, key), UPLOAD, "")
+    _same(row, (bucket_id, kept.key, kept.upload_id))
+
+
+def _check_part(row: Row) -> None:
+    upload_id, number, record = row
+    kept = open_row(record, name_seed(upload_id, number), PART, "")
+    _same(row, (upload_id, kept.number))
+
+
+def _check_epoch(row: Row) -> None:
+    partition, bucket_id, record = row
+    kept = open_row(record, epoch_seed(partition, bucket_id), EPOCH, "")
+    _same(row, (partition, kept.bucket_id))
+
+
+def _same(row: Row, expected: Row) -> None:
+    if row[: len(expected)] != expected:
+        raise IndexCorrupt("the columns differ from the record")
+
+
+TABLES = (
+    Table("buckets", "name, bucket_id, owner_id, region, created_at, record", 1, _check_bucket),
+    Table(
+        "objects",
+        "bucket_id, key, rank, version, seq, size, created_at, ended_seq, ended_at, record",
+        3,
+        _check_version,
+    ),
+    Table(
+        "current",
+        "bucket_id, key, size, etag, created_at, storage_class, owner_id, checksum_algorithm, "
+        "checksum_type, listing_crc",
+        2,
+        _check_current,
+    ),
+    Table("object_payloads", "bucket_id, key, rank, payload", 3, _check_payload),
+    Table("uploads", "bucket_id, key, upload_id, record", 3, _check_upload),
+    Table("parts", "upload_id, number, record", 2, _check_part),
+    Table("epochs", "partition, bucket_id, record", 2, _check_epoch),
+)
+
+
+def is_sound(table: Table, row: Row) -> bool:
+    """Whether the row passes its check; a column of an impossible type fails it."""
+    try:
+        table.check(row)
+    except (IndexCorrupt, TypeError, ValueError, AttributeError, OverflowError):
+        return False
+    return True
+
+
+def row_name(table: Table, row: Row) -> str:
+    """The row's table and key, for a message."""
+    columns = table.columns.split(", ")[: table.keys]
+    values = (value.hex() if isinstance(value, bytes) else repr(value) for value in row)
+    return f"{table.name}: " + ", ".join(
+        f"{name} {value}" for name, value in zip(columns, values, strict=False)
+    )
