@@ -14,6 +14,9 @@ CHECKSUM_HEADERS = {name: f"x-amz-checksum-{name.lower()}" for name in ALGORITHM
 CHECKSUM_ELEMENTS = {name: f"Checksum{name}" for name in ALGORITHMS}
 CHECKSUM_TYPE = "x-amz-checksum-type"
 
+ChecksumType = Literal["COMPOSITE", "FULL_OBJECT"]
+_TYPES: dict[str, ChecksumType] = {"COMPOSITE": "COMPOSITE", "FULL_OBJECT": "FULL_OBJECT"}
+
 _BY_HEADER = {header: name for name, header in CHECKSUM_HEADERS.items()}
 _BY_ELEMENT = {element: name for name, element in CHECKSUM_ELEMENTS.items()}
 
@@ -70,12 +73,12 @@ def algorithm_asked(headers: Mapping[str, str]) -> str | None:
     return name
 
 
-def type_asked(headers: Mapping[str, str]) -> Literal["COMPOSITE", "FULL_OBJECT"] | None:
+def type_asked(headers: Mapping[str, str]) -> ChecksumType | None:
     """COMPOSITE or FULL_OBJECT from `x-amz-checksum-type`, in any case. Raises InvalidRequest."""
     text = headers.get(CHECKSUM_TYPE)
     if text is None:
         return None
-    name = text.strip().upper()
-    if name == "COMPOSITE" or name == "FULL_OBJECT":
-        return name
-    raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
+    kind = _TYPES.get(text.strip().upper())
+    if kind is None:
+        raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
+    return kind

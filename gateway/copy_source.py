@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from gateway.conditions import check_copy_source
 from gateway.request import Request
-from schemas.errors import InvalidArgument, InvalidRequest, MethodNotAllowed, NoSuchKey
+from schemas.errors import AccessDenied, InvalidArgument, InvalidRequest, MethodNotAllowed, NoSuchKey
 from schemas.rows import Bucket, ObjectVersion
 
 KEY_LIMIT = 1024  # bytes of UTF-8
@@ -64,6 +64,9 @@ async def find_source(request: Request) -> tuple[Bucket, ObjectVersion, CopySour
     source = parse_copy_source(request.headers["x-amz-copy-source"])
     reader = request.services.reader
     bucket = await reader.bucket(source.bucket)
+    expected = request.headers.get("x-amz-source-expected-bucket-owner")
+    if expected is not None and expected != bucket.owner_id:
+        raise AccessDenied("Access Denied")
     try:
         found = await reader.find(bucket, source.key, source.version)
     except NoSuchKey as error:

@@ -1,6 +1,7 @@
 """DeleteObjects: up to 1,000 keys in one request, each with an outcome of its own."""
 
 import asyncio
+import logging
 from typing import NamedTuple
 
 from gateway.body import whole
@@ -18,10 +19,11 @@ from schemas.errors import (
     KeyTooLong,
     MalformedXML,
     NotImplementedOperation,
-    StrandlineError,
 )
 from schemas.events import Condition, Origin
 from schemas.rows import Bucket
+
+logger = logging.getLogger(__name__)
 
 KEYS_LIMIT = 1000
 BODY_LIMIT = 8 * 1024**2  # bytes: 1,000 keys of 1,024 characters, each written as a reference
@@ -97,7 +99,7 @@ async def _delete(producer: Producer, bucket: Bucket, one: Wanted, origin: Origi
             raise KeyTooLong("Your key is too long")
         condition = Condition(if_match=single_etag(one.etag)) if one.etag else None
         result = await producer.delete_object(bucket, one.key, origin, one.version, condition)
-    except StrandlineError as error:
+    except Exception as error:  # one key that fails must not hide what became of the others
         return _error(one, error)
     return "" if quiet else _deleted(one, result)
 
@@ -115,9 +117,11 @@ def _deleted(one: Wanted, result: DeleteResult) -> str:
     return "".join(parts)
 
 
-def _error(one: Wanted, error: StrandlineError) -> str:
+def _error(one: Wanted, error: Exception) -> str:
     known = s3_error(error)
-    message = known.message if known.hidden or not error.message else error.message
+    if known.hidden:
+        logger.error("delete of %r failed", one.key, exc_info=error)
+    message = known.message if known.hidden or not str(error) else str(error)
     version = "" if one.version is None else f"<VersionId>{escape(one.version)}</VersionId>"
     return (
         f"<Error><Key>{escape(one.key)}</Key>{version}"
