@@ -85,6 +85,15 @@ class SqliteReader:
     def close(self) -> None:
         self._connection.close()
 
+    def pin(self) -> None:
+        """From now on, until closed, every read sees the index as it is at this moment. For walks over all
+        of it: while one lasts, the write-ahead log cannot be emptied."""
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.execute("SELECT count(*) FROM positions").fetchone()
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
     async def bucket(self, name: str) -> Bucket | None:
         found = self._rows(_BUCKET, (name,))
         return self._open_bucket(name, found[0][0]) if found else None

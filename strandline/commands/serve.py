@@ -14,9 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C, drain, and return 0."""
-    import asyncio
-
+    from strandline.logs import configure_logging
+    from strandline.runtime import run as run_loop
     from strandline.serve import serve
 
-    asyncio.run(serve(settings))
+    configure_logging(settings.log_level)
+    run_loop(serve(settings))
     return 0

@@ -101,16 +101,16 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
         assert (result.version == "null") == (self.versioning != "enabled")
         self._push(key, Version(result.version, data, result.etag))
 
-    @rule(key=keys, target=keys)
-    def copy(self, key: str, target: str) -> None:
+    @rule(key=keys, to=keys)
+    def copy(self, key: str, to: str) -> None:
         head = self._head(key)
         if head is None:
             return
         source = self.run(self.store.reader.find(self.bucket, key))
         result = self.run(
-            self.store.producer.copy_object(self.bucket, target, source, Attributes(), ORIGIN)
+            self.store.producer.copy_object(self.bucket, to, source, Attributes(), ORIGIN)
         )
-        self._push(target, Version(result.version, head.data, result.etag))
+        self._push(to, Version(result.version, head.data, result.etag))
 
     @rule(key=keys)
     def delete(self, key: str) -> None:

@@ -1,0 +1,153 @@
+"""The HTTP edge of one process: the S3 port and the API port, over the services of that process."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from access.credentials import Root
+from access.sigv4 import Verifier
+from access.tokens import TokenVerifier
+from gateway.app import Application
+from gateway.handlers import handlers
+from gateway.registry import Registry
+from gateway.request import Services
+from gateway.rest.app import create_app
+from gateway.rest.health import Health
+from processors.request_log import RequestLog
+from schemas.errors import ConfigurationError
+from strandline import __version__
+from strandline.exposition import Exposition
+from strandline.listen import ListenAddress, parse_listen
+from strandline.metrics import Metrics
+from strandline.settings import Settings
+
+BACKLOG = 1024
+START_SECONDS = 10.0
+
+
+class HttpEdge:
+    """Listens on both ports. Several processes may share them (SO_REUSEPORT)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        root: Root,
+        metrics: Metrics,
+        request_log: RequestLog | None,
+    ) -> None:
+        self._settings = settings
+        self.health = Health()
+        verifier = Verifier(root.identities, settings.region)
+        self._s3 = Application(
+            services, Registry(handlers()), verifier, _observer(metrics, request_log)
+        )
+        rest = create_app(
+            services=services,
+            signatures=verifier,
+            tokens=TokenVerifier(root.identities),
+            health=self.health,
+            metrics=Exposition(metrics).text,
+            observe=_observer(metrics, request_log),
+            version=__version__,
+            max_requests=settings.max_requests,
+        )
+        self._servers = [
+            _server(self._s3, parse_listen(settings.s3_listen), "rsgi"),
+            _server(rest, parse_listen(settings.api_listen), "asgi"),
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Listen, and be ready."""
+        for server in self._servers:
+            self._tasks.append(asyncio.create_task(server.serve()))
+        for listen in (self._settings.s3_listen, self._settings.api_listen):
+            await _until_listening(parse_listen(listen))
+        self.health.ready()
+
+    async def stop(self) -> None:
+        """Refuse new requests, answer those begun (for `drain_seconds` at most), stop listening."""
+        self.health.unready("shutting down")
+        await self._s3.drain(self._settings.drain_seconds)
+        for server in self._servers:
+            server.stop()
+        await asyncio.wait(self._tasks, timeout=5)
+
+
+def check_free(*addresses: str) -> None:
+    """Raises ConfigurationError when something listens on one of the addresses already. The listeners
+    themselves would share a port without complaint."""
+    for text in addresses:
+        address = parse_listen(text)
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address.host, address.port))
+                probe.listen(1)
+            except OSError as error:
+                reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+                raise ConfigurationError(f"the listen address {address} {reason}") from None
+
+
+def _server(app: Any, address: ListenAddress, interface: str) -> Server:
+    return Server(
+        app,
+        address=address.host,
+        port=address.port,
+        interface=interface,
+        http="1",
+        http1_settings=HTTP1Settings(pipeline_flush=False),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=BACKLOG,
+        log_enabled=False,
+    )
+
+
+async def _until_listening(address: ListenAddress) -> None:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, address.port)
+        except OSError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise ConfigurationError(f"cannot listen on {address}: {error}") from error
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
+
+
+def _observer(metrics: Metrics, request_log: RequestLog | None) -> Callable[..., None]:
+    """One call per finished request, for the counters and the audit trail."""
+    count = metrics.request
+    if request_log is None:
+
+        def observe(
+            operation: str, bucket: str, key: str, status: int, bytes_in: int, bytes_out: int,
+            seconds: float, *_: str,
+        ) -> None:  # fmt: skip
+            count(operation, status, int(seconds * 1e9), bytes_in, bytes_out)
+
+        return observe
+    record = request_log.observe
+
+    def observe_both(
+        operation: str, bucket: str, key: str, status: int, bytes_in: int, bytes_out: int,
+        seconds: float, principal: str, source: str, request_id: str, error: str,
+    ) -> None:  # fmt: skip
+        count(operation, status, int(seconds * 1e9), bytes_in, bytes_out)
+        record(
+            operation, bucket, key, status, bytes_in, bytes_out, seconds, principal, source, request_id,
+            error,
+        )  # fmt: skip
+
+    return observe_both

@@ -1,0 +1,121 @@
+"""`strandline serve`: the embedded store in one process, or in several workers around one sequencer."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from access.credentials import Root, load_root
+from gateway.operations import OPERATIONS
+from processors.request_log import RequestLog
+from strandline import __version__
+from strandline.background import Background
+from strandline.data_dir import DataDir
+from strandline.engine import Engine
+from strandline.exposition import COUNTERS, gauge
+from strandline.http_edge import HttpEdge, check_free
+from strandline.metrics import Metrics
+from strandline.services import EmbeddedServices
+from strandline.settings import Settings
+from strandline.workers import Workers
+
+log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0005  # how long a thread keeps the interpreter; the default 5 ms would delay receipts
+TOPICS = ("object-versions", "policies", "facts", "audit")
+CONSUMERS = ("auditor", "collector")
+GAUGES = (
+    "requests_in_progress",
+    *(gauge("log_end_offset", topic) for topic in TOPICS),
+    *(gauge("applied_offset", topic) for topic in TOPICS[:2]),
+    *(gauge("consumer_lag", consumer) for consumer in CONSUMERS),
+    *(gauge("snapshot_offset", topic) for topic in TOPICS[:2]),
+)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Raises ConfigurationError for what cannot be used."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    check_free(settings.s3_listen, settings.api_listen)
+    data = DataDir(settings.data_dir)
+    data.create()
+    with data.lock():
+        secret = settings.root_secret_key
+        root = load_root(
+            data.keys, settings.root_access_key, secret.get_secret_value() if secret else None
+        )
+        stopping = _stop_on_signals()
+        engine = Engine(settings, data)
+        await engine.start()
+        metrics = open_metrics(settings, data, settings.workers)
+        background = Background(settings, data, engine, metrics)
+        await background.start()
+        try:
+            if settings.workers == 1:
+                await _serve_here(settings, data, engine, background, root, metrics, stopping)
+            else:
+                await _serve_in_workers(settings, engine, root, stopping)
+        finally:
+            await background.stop()
+            await engine.stop()
+
+
+async def _serve_here(
+    settings: Settings,
+    data: DataDir,
+    engine: Engine,
+    background: Background,
+    root: Root,
+    metrics: Metrics,
+    stopping: asyncio.Event,
+) -> None:
+    services = EmbeddedServices(settings, data, engine.submitter, background.blobs, engine.keys)
+    request_log = RequestLog(engine.record_audit) if settings.audit else None
+    edge = HttpEdge(settings, services.services, root, metrics, request_log)
+    if request_log is not None:
+        request_log.start()
+    await edge.start()
+    announce(settings, engine, root)
+    await stopping.wait()
+    await edge.stop()
+    if request_log is not None:
+        await request_log.stop()
+    services.close()
+
+
+async def _serve_in_workers(
+    settings: Settings, engine: Engine, root: Root, stopping: asyncio.Event
+) -> None:
+    workers = Workers(settings, engine.submitter, engine.record_audit)
+    await workers.start()
+    announce(settings, engine, root)
+    await workers.run_until(stopping)
+
+
+def open_metrics(settings: Settings, data: DataDir, slab: int) -> Metrics:
+    """The counters of this process; workers have slabs 0 and up, the engine's process the last one."""
+    names = [operation.name for operation in OPERATIONS]
+    path = data.root / "metrics"
+    return Metrics(names, tuple(COUNTERS), GAUGES, path, slab, settings.workers + 1)
+
+
+def announce(settings: Settings, engine: Engine, root: Root) -> None:
+    """Say where the store listens, what recovery did, and (once) the generated credentials."""
+    print(f"Strandline {__version__}: data in {settings.data_dir}, region {settings.region}")
+    for line in engine.recovery:
+        print(f"  recovery  {line}")
+    print(f"  S3        http://{settings.s3_listen}")
+    print(f"  API       http://{settings.api_listen}  (docs: /docs, metrics: /metrics)")
+    if root.generated:
+        print("  Root credentials, generated now and shown only this once:")
+        print(f"    access key  {root.credential.access_key}")
+        print(f"    secret key  {root.credential.secret_key}")
+    sys.stdout.flush()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping

@@ -1,0 +1,94 @@
+"""One worker process: the HTTP edge, with its writes going to the sequencer over a socket pair.
+
+`python -m strandline.worker FD NUMBER`, started by `strandline.workers` only.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+
+from access.credentials import load_root
+from access.keyring import KeyRing
+from bus.remote import connect_submitter
+from processors.request_log import RequestLog
+from strandline.data_dir import DataDir
+from strandline.http_edge import HttpEdge
+from strandline.logs import configure_logging
+from strandline.runtime import run
+from strandline.services import EmbeddedServices, open_blobs
+from strandline.settings import Settings
+
+READY = b"ready"
+SETTINGS_VARIABLE = "STRANDLINE_WORKER_SETTINGS"
+ACCESS_VARIABLE = "STRANDLINE_ROOT_ACCESS_KEY"
+SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"  # noqa: S105 (the variable's name)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment by which a worker gets its settings: secrets are no business of the command line."""
+    environment = {SETTINGS_VARIABLE: settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})}
+    if settings.root_access_key is not None and settings.root_secret_key is not None:
+        environment[ACCESS_VARIABLE] = settings.root_access_key
+        environment[SECRET_VARIABLE] = settings.root_secret_key.get_secret_value()
+    return environment
+
+
+async def work(settings: Settings, connection: socket.socket, number: int) -> None:
+    """Serve until SIGTERM or until the sequencer goes away."""
+    from strandline.serve import open_metrics
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the whole group; the parent decides
+    data = DataDir(settings.data_dir)
+    keys = KeyRing(data.keys)
+    secret = settings.root_secret_key
+    root = load_root(
+        data.keys, settings.root_access_key, secret.get_secret_value() if secret else None, create=False
+    )
+    submitter = await connect_submitter(connection, stopping.set)
+    blobs = open_blobs(settings, data, keys)
+    await blobs.start()
+    services = EmbeddedServices(settings, data, submitter, blobs, keys)
+    request_log = RequestLog(submitter.record) if settings.audit else None
+    edge = HttpEdge(settings, services.services, root, open_metrics(settings, data, number), request_log)
+    if request_log is not None:
+        request_log.start()
+    await edge.start()
+    print(READY.decode(), flush=True)
+    await stopping.wait()
+    await edge.stop()
+    if request_log is not None:
+        await request_log.stop()
+    services.close()
+    await blobs.close()
+
+
+def main() -> int:
+    """The entry point of the process."""
+    import os
+
+    descriptor, number = int(sys.argv[1]), int(sys.argv[2])
+    settings = Settings.model_validate_json(os.environ.pop(SETTINGS_VARIABLE))
+    if ACCESS_VARIABLE in os.environ:
+        settings = settings.model_copy(
+            update={
+                "root_access_key": os.environ[ACCESS_VARIABLE],
+                "root_secret_key": _secret(os.environ[SECRET_VARIABLE]),
+            }
+        )
+    configure_logging(settings.log_level)
+    run(work(settings, socket.socket(fileno=descriptor), number))
+    return 0
+
+
+def _secret(text: str) -> object:
+    from pydantic import SecretStr
+
+    return SecretStr(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
