@@ -74,7 +74,7 @@ def load_root(
         if kept is None:
             kept = {"access_key": _new_access_key(random), "secret_key": random(30).hex()}
             _write(directory / CREDENTIALS_FILE, kept, create)
-        keys = check_credentials(kept.get("access_key"), kept.get("secret_key"))
+        keys = _kept_credentials(directory / CREDENTIALS_FILE, kept)
     principal = Principal(_owner_id(_account(directory, create, random)), "root", keys[0])
     credential = Credential(*keys, principal)
     return Root(RootIdentities(credential), credential, generated)
@@ -95,6 +95,15 @@ def check_credentials(access_key: object, secret_key: object) -> tuple[str, str]
             f"The root secret key cannot be used: it must be {MIN_SECRET} to 256 visible ASCII characters."
         )
     return access_key, secret_key
+
+
+def _kept_credentials(path: Path, kept: dict[str, str]) -> tuple[str, str]:
+    if not kept.get("access_key") or not kept.get("secret_key"):
+        raise ConfigurationError(f"{path} has no access_key or no secret_key.")
+    try:
+        return check_credentials(kept["access_key"], kept["secret_key"])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error.message}") from None
 
 
 def _account(directory: Path, create: bool, random: RandomBytes) -> str:

@@ -53,6 +53,11 @@ class _RunningCrc:
         return self._crc.to_bytes(self._size, "big")
 
 
+def _bytes(data: Buffer) -> bytes:
+    """awscrt's xxHash takes nothing else; a view has to be copied."""
+    return data if isinstance(data, bytes) else bytes(data)
+
+
 class _RunningXXHash:
     __slots__ = ("_hash",)
 
@@ -60,7 +65,7 @@ class _RunningXXHash:
         self._hash = new()
 
     def update(self, data: Buffer, /) -> None:
-        self._hash.update(data)
+        self._hash.update(_bytes(data))
 
     def digest(self) -> bytes:
         return bytes(self._hash.finalize())
@@ -112,8 +117,10 @@ def _hashlib(name: str, size: int, function: Callable[..., "hashlib._Hash"]) -> 
     return Algorithm(name, size, new, lambda data: new(data).digest(), None, ("COMPOSITE",))
 
 
-def _xxhash(name: str, size: int, new: Callable[[], XXHash], once: Callable[[Buffer], bytes]) -> Algorithm:
-    return Algorithm(name, size, partial(_RunningXXHash, new), once, None, ("COMPOSITE",))
+def _xxhash(name: str, size: int, new: Callable[[], XXHash], once: Callable[[bytes], bytes]) -> Algorithm:
+    return Algorithm(
+        name, size, partial(_RunningXXHash, new), lambda data: once(_bytes(data)), None, ("COMPOSITE",)
+    )
 
 
 # S3's user guide, "Checking object integrity": only CRCs have a full-object form in multipart uploads,
