@@ -3,26 +3,32 @@
 from types import ModuleType
 
 from gateway import (
+    bucket,
     copy_object,
     delete_object,
     delete_objects,
     get_object,
     list_parts,
+    listing,
     multipart,
     put_object,
     upload_part,
+    versioning,
 )
 from gateway.registry import Handler
 
 MODULES: tuple[ModuleType, ...] = (
+    bucket,
     copy_object,
     delete_object,
     delete_objects,
     get_object,
     list_parts,
+    listing,
     multipart,
     put_object,
     upload_part,
+    versioning,
 )
 
 

@@ -1,0 +1,126 @@
+"""Pages of listings as XML. The hot part: a page has a thousand entries, so each entry is one f-string.
+
+Names are looked at once per page, not once each, to see whether any needs escaping.
+"""
+
+from datetime import date
+from functools import lru_cache
+
+from access.identity import Principal
+from gateway.xml import encode_all, escape, url_encode
+from index.contract import ListEntry
+from schemas.rows import Checksum, ObjectVersion, Upload
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    """`2024-02-29T` of a day counted from 1970-01-01."""
+    return date.fromordinal(number + _EPOCH).isoformat() + "T"
+
+
+@lru_cache(maxsize=65_536)
+def _second(second: int) -> str:
+    day, rest = divmod(second, 86_400)
+    hour, rest = divmod(rest, 3_600)
+    return f"{_day(day)}{hour:02d}:{rest // 60:02d}:{rest % 60:02d}.000Z"
+
+
+class Names:
+    """Encodes names as the listing was asked to."""
+
+    __slots__ = ("url",)
+
+    def __init__(self, url: bool) -> None:
+        self.url = url
+
+    def one(self, text: str) -> str:
+        return url_encode(text) if self.url else escape(text)
+
+    def all(self, texts: list[str]) -> list[str]:
+        return encode_all(texts, self.url)
+
+
+def owner_element(owner_id: str, caller: Principal, element: str = "Owner") -> str:
+    """An owner; with the display name where it is the caller's own."""
+    name = f"<DisplayName>{escape(caller.display_name)}</DisplayName>" if owner_id == caller.id else ""
+    return f"<{element}><ID>{escape(owner_id)}</ID>{name}</{element}>"
+
+
+def contents(entries: list[ListEntry], names: Names, caller: Principal | None) -> str:
+    """`Contents` elements; with owners when `caller` is given."""
+    parts: list[str] = []
+    add = parts.append
+    owners: dict[str, str] = {}
+    kinds: dict[tuple[str, str], str] = {}
+    encoded = names.all([entry.key for entry in entries])
+    for key, (_, size, etag, created, storage, owner_id, algorithm, kind) in zip(
+        encoded, entries, strict=True
+    ):
+        owner = ""
+        if caller is not None:
+            owner = owners.get(owner_id) or owners.setdefault(owner_id, owner_element(owner_id, caller))
+        checksum = ""
+        if algorithm:
+            checksum = kinds.get((algorithm, kind)) or kinds.setdefault(
+                (algorithm, kind), _checksum(algorithm, kind)
+            )
+        add(
+            f"<Contents><Key>{key}</Key><LastModified>{_second(created // 1000)}</LastModified>"
+            f"<ETag>&quot;{etag}&quot;</ETag>{checksum}<Size>{size}</Size>{owner}"
+            f"<StorageClass>{storage}</StorageClass></Contents>"
+        )
+    return "".join(parts)
+
+
+def versions(rows: list[ObjectVersion], latest: list[bool], names: Names, caller: Principal) -> str:
+    """`Version` and `DeleteMarker` elements, in order."""
+    parts: list[str] = []
+    encoded = names.all([row.key for row in rows])
+    for key, row, newest in zip(encoded, rows, latest, strict=True):
+        head = (
+            f"<Key>{key}</Key><VersionId>{row.version}</VersionId>"
+            f"<IsLatest>{'true' if newest else 'false'}</IsLatest>"
+            f"<LastModified>{_second(row.created_at // 1000)}</LastModified>"
+        )
+        owner = owner_element(row.owner_id, caller)
+        if row.delete_marker:
+            parts.append(f"<DeleteMarker>{head}{owner}</DeleteMarker>")
+        else:
+            parts.append(
+                f"<Version>{head}<ETag>&quot;{row.etag}&quot;</ETag>{_checksum_of(row.checksum)}"
+                f"<Size>{row.size}</Size>{owner}"
+                f"<StorageClass>{row.attributes.storage_class}</StorageClass></Version>"
+            )
+    return "".join(parts)
+
+
+def uploads(rows: list[Upload], names: Names, caller: Principal) -> str:
+    """`Upload` elements, in order."""
+    parts: list[str] = []
+    encoded = names.all([row.key for row in rows])
+    for key, row in zip(encoded, rows, strict=True):
+        algorithm = row.checksum_algorithm
+        parts.append(
+            f"<Upload><Key>{key}</Key><UploadId>{escape(row.upload_id)}</UploadId>"
+            f"{owner_element(row.initiator, caller, 'Initiator')}{owner_element(row.owner_id, caller)}"
+            f"<StorageClass>{row.attributes.storage_class}</StorageClass>"
+            f"<Initiated>{_second(row.created_at // 1000)}</Initiated>"
+            f"{_checksum(algorithm, row.checksum_type) if algorithm else ''}</Upload>"
+        )
+    return "".join(parts)
+
+
+def common_prefixes(prefixes: list[str], names: Names) -> str:
+    return "".join(
+        [f"<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>" for one in names.all(prefixes)]
+    )
+
+
+def _checksum_of(checksum: Checksum | None) -> str:
+    return "" if checksum is None else _checksum(checksum.algorithm, checksum.type)
+
+
+def _checksum(algorithm: str, kind: str) -> str:
+    return f"<ChecksumAlgorithm>{algorithm}</ChecksumAlgorithm><ChecksumType>{kind}</ChecksumType>"
