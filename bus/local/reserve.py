@@ -97,11 +97,10 @@ class Reserve:
             return handle
 
     def close(self) -> None:
-        """Wait for the work in progress and let go of the files."""
+        """Wait for the work in progress; no more is done. The next file, unused, is removed."""
         if self._executor:
             self._executor.shutdown(cancel_futures=True)
         with self._lock:
-            self._handle = None
             if self._next is not None:
                 self._next = None
                 self._files.unlink(self._next_path)
