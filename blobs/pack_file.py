@@ -31,10 +31,8 @@ class PackFile:
         self._files = files
         self._fsync = fsync
         self.growable = True
-        with full_device(self.path):
-            self.fd = files.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        self.fd = self._open_locked()
         try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with full_device(self.path):
                 pwrite_all(files, self.fd, file_header(PACK_MAGIC, blob), 0)
                 self.extend(self.zeroed, ahead)
@@ -43,6 +41,19 @@ class PackFile:
         except BaseException:
             self.discard()
             raise
+
+    def _open_locked(self) -> int:
+        """Create the file and lock it. The recovery of another process may take it, still unlocked and
+        empty, for a leftover and remove it: then it is made again."""
+        for _ in range(5):
+            with full_device(self.path):
+                fd = self._files.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(self.path), os.fstat(fd)):
+                    return fd
+            self._files.close(fd)
+        raise FileNotFoundError(f"{self.path} was removed as often as it was made")
 
     def extend(self, start: int, step: int) -> None:
         """Write `step` bytes of zeros from `start` on, durably. Nobody else may be writing there."""

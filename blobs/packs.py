@@ -50,6 +50,7 @@ class Packs:
             raise ValueError(f"a pack of {pack_size} bytes: at most 2 GiB, since records hold 32-bit offsets")
         self._files, self._places, self._fsync, self._new_id = files, places, fsync, new_id
         self._pack_size, self._ahead = pack_size, min(ahead, pack_size) if fsync else 0
+        self._batch_limit = min(BATCH_LIMIT, pack_size // 4)
         self._queue: SimpleQueue[_Append | None] = SimpleQueue()
         self._pending = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -116,7 +117,7 @@ class Packs:
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
             batch, size, ended = [first], first.stored, False
-            while size < BATCH_LIMIT:
+            while size < self._batch_limit:
                 try:
                     append = self._queue.get_nowait()
                 except Empty:

@@ -50,8 +50,7 @@ def scrub_blob_file(blob: bytes, path: str) -> Iterator[Damage]:
     """One blob file: its header, and every frame's checksum."""
     with open(path, "rb") as file:
         fd = file.fileno()
-        if not header_matches(os.pread(fd, HEADER_BYTES, 0), BLOB_MAGIC, blob):
-            yield Damage(path, 0, "damaged header")
+        yield from _damaged_header(fd, path, BLOB_MAGIC, blob)
         stored = os.fstat(fd).st_size - HEADER_BYTES
         if stored <= 0 or 0 < stored % STORED_FRAME <= FRAME_OVERHEAD:
             yield Damage(path, HEADER_BYTES + stored, "the file is cut short")
@@ -63,13 +62,12 @@ def scrub_pack(blob: bytes, path: str, references: References) -> Iterator[Damag
     """One pack: its header, its records, every frame's checksum, and whether all that was sealed is there."""
     with open(path, "rb") as file:
         fd = file.fileno()
-        if not header_matches(os.pread(fd, HEADER_BYTES, 0), PACK_MAGIC, blob):
-            yield Damage(path, 0, "damaged header")
         sealed = read_seal(fd)
         dead = references.dead_of(blob)
         if sealed is None:
-            yield from _scrub_open(fd, path, dead)
+            yield from _scrub_open(fd, path, blob, dead)
             return
+        yield from _damaged_header(fd, path, PACK_MAGIC, blob)
         records = 0
         for item in walk(fd, sealed.offset, dead):
             records += isinstance(item, Found)
@@ -79,8 +77,14 @@ def scrub_pack(blob: bytes, path: str, references: References) -> Iterator[Damag
             yield Damage(path, sealed.offset, f"{lost} of {sealed.records} records missing")
 
 
-def _scrub_open(fd: int, path: str, dead: dict[int, int]) -> Iterator[Damage]:
-    """A pack without a seal, up to where its last batch begins: before that everything is durable."""
+def _damaged_header(fd: int, path: str, magic: bytes, blob: bytes) -> Iterator[Damage]:
+    if not header_matches(os.pread(fd, HEADER_BYTES, 0), magic, blob):
+        yield Damage(path, 0, "damaged header")
+
+
+def _scrub_open(fd: int, path: str, blob: bytes, dead: dict[int, int]) -> Iterator[Damage]:
+    """A pack without a seal, up to where its last batch begins: before that everything is durable.
+    One without any record may be in the making."""
     items: list[Found | Gap] = []
     batch = HEADER_BYTES
     for item in walk(fd, os.fstat(fd).st_size, dead):
@@ -90,6 +94,8 @@ def _scrub_open(fd: int, path: str, dead: dict[int, int]) -> Iterator[Damage]:
                 yield from _damage(fd, path, settled)
             items.clear()
         items.append(item)
+    if batch > HEADER_BYTES:
+        yield from _damaged_header(fd, path, PACK_MAGIC, blob)
 
 
 def _check(fd: int, path: str, item: Found | Gap, references: References, blob: bytes) -> Iterator[Damage]:
