@@ -10,18 +10,15 @@ The parser is synchronous, does no I/O and belongs to one body: it may run on th
 worker thread where chunks are hashed (one call at a time).
 """
 
-import hashlib
 from collections.abc import Mapping
-from hmac import compare_digest
 
-from access.signing import EMPTY_SHA256, SigningKey
+from access.chunk_signatures import SignatureChain
 from access.sigv4 import STREAMING_UNSIGNED_TRAILER, UNSIGNED_PAYLOAD, Signed
 from schemas.errors import (
     IncompleteBody,
     InvalidArgument,
     InvalidRequest,
     MissingContentLength,
-    SignatureDoesNotMatch,
 )
 
 HEADER_LIMIT = 512  # bytes of a chunk header; a signed one takes 85 and the size
@@ -55,7 +52,7 @@ class ChunkedDecoder:
         self.trailers: dict[str, str] = {}
         self._length = length
         self._announced = trailers
-        self._chain = _SignatureChain(seed) if seed is not None and seed.key is not None else None
+        self._chain = None if seed is None else SignatureChain(seed)
         self.signed = self._chain is not None
         self._state = _SIZE
         self._held = b""  # an incomplete line (or the CRLF after data)
@@ -246,46 +243,6 @@ class ChunkedDecoder:
 
 _BLANK = b" \t\r\n"
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
-
-
-class _SignatureChain:
-    """Chunk signatures: each is made over the one before it and the chunk's SHA-256."""
-
-    def __init__(self, seed: Signed) -> None:
-        assert seed.key is not None
-        self._key: SigningKey = seed.key
-        self._scope = f"{seed.timestamp}\n{seed.scope}"
-        self._previous = seed.signature
-        self._claimed = ""
-        self._hash = hashlib.sha256()
-
-    def begin(self, claimed: str) -> None:
-        self._claimed = claimed
-        self._hash = hashlib.sha256()
-
-    def update(self, piece: memoryview) -> None:
-        self._hash.update(piece)
-
-    def end(self) -> None:
-        digest = self._hash.hexdigest()
-        self._check("AWS4-HMAC-SHA256-PAYLOAD", f"{self._previous}\n{EMPTY_SHA256}\n{digest}", self._claimed)
-
-    def check_trailers(self, trailers: Mapping[str, str], claimed: str | None) -> None:
-        lines = "".join([f"{name}:{value}\n" for name, value in trailers.items()])
-        digest = hashlib.sha256(lines.encode()).hexdigest()
-        self._check("AWS4-HMAC-SHA256-TRAILER", f"{self._previous}\n{digest}", claimed or "")
-
-    def _check(self, algorithm: str, rest: str, claimed: str) -> None:
-        to_sign = f"{algorithm}\n{self._scope}\n{rest}"
-        if not compare_digest(self._key.sign(to_sign.encode()), claimed):
-            raise SignatureDoesNotMatch(
-                "The chunk signature we calculated does not match the signature you provided. "
-                "Check your key and signing method.",
-                StringToSign=to_sign,
-                SignatureProvided=claimed,
-                StringToSignBytes=to_sign.encode().hex(" "),
-            )
-        self._previous = claimed
 
 
 def _signature(extension: bytes) -> str:

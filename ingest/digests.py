@@ -93,18 +93,25 @@ def _verified(
             ClientComputedContentSHA256=payload.sha256.hex(),
             S3ComputedContentSHA256=sha256.hex(),
         )
-    _verify_checksum(payload, algorithm, checksum)
-    return Digested(md5.hex(), Checksum(algorithm, encode(checksum)), size)
+    value = encode(checksum)
+    _verify_checksum(payload, algorithm, value)
+    return Digested(md5.hex(), Checksum(algorithm, value), size)
 
 
-def _verify_checksum(payload: Payload, algorithm: str, calculated: bytes) -> None:
-    announced = [(payload.checksum, False)]
+def _verify_checksum(payload: Payload, algorithm: str, calculated: str) -> None:
+    if payload.checksum is not None and payload.checksum != calculated:
+        raise _wrong_checksum(algorithm, payload.checksum, calculated, False)
     if payload.trailing_checksum is not None:
-        announced.append((payload.trailing_checksum(), True))
-    for text, trailing in announced:
-        if text is not None and decode_expected(algorithm, text, trailing) != calculated:
-            raise BadDigest(
-                f"The {algorithm} you specified did not match the calculated checksum.",
-                ExpectedDigest=text,
-                CalculatedDigest=encode(calculated),
-            )
+        text = payload.trailing_checksum()
+        if text is not None and text != calculated:
+            raise _wrong_checksum(algorithm, text, calculated, True)
+
+
+def _wrong_checksum(algorithm: str, text: str, calculated: str, trailing: bool) -> BadDigest:
+    """The error for a checksum that differs; raises InvalidRequest itself when the text cannot be one."""
+    decode_expected(algorithm, text, trailing)
+    return BadDigest(
+        f"The {algorithm} you specified did not match the calculated checksum.",
+        ExpectedDigest=text,
+        CalculatedDigest=calculated,
+    )

@@ -384,3 +384,30 @@ def test_path_that_is_not_unicode() -> None:
     method, _, query, headers = sign("GET", URL)
     with pytest.raises(errors.InvalidURI):
         verifier().verify(method, "/b/\udc80", query, headers)
+
+
+@given(
+    st.text(max_size=60),
+    st.dictionaries(
+        st.sampled_from(
+            ["host", "x-amz-date", "date", "x-amz-content-sha256", "x-amz-security-token", "x-a"]
+        ),
+        st.text(max_size=20),
+    ),
+    st.text(max_size=20),
+)
+def test_no_request_breaks_the_verifier(query: str, headers: dict[str, str], path: str) -> None:
+    usual = presign("GET", URL)[2]
+    signed = sign("GET", URL)[3]["authorization"]
+    for raw_query, more in (
+        (query, {}),
+        (f"{usual}&{query}", {}),
+        (f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={query}", {}),
+        (usual.replace("us-east-1", query), {}),
+        (query, {"authorization": signed}),
+    ):
+        try:
+            found = verifier().verify("GET", path, raw_query, {**headers, **more})
+        except errors.StrandlineError:
+            continue
+        assert found.principal is None
