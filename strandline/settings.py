@@ -23,6 +23,7 @@ GIB = 1024 * MIB
 
 _UNITS = {"": 1, "B": 1, "KIB": KIB, "MIB": MIB, "GIB": GIB, "TIB": 1024 * GIB}
 _SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
+_VISIBLE = re.compile(r"[!-~]*")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
     )
     root_access_key: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9._+=@-]{3,128}$",
+        pattern=r"^[A-Za-z0-9_-]{3,128}$",
         description="Access key of the root identity. With its secret unset too, both are generated at the "
         "first start, printed once and kept in the data folder with mode 0600.",
         json_schema_extra=NO_FLAG,
@@ -98,8 +99,8 @@ class Settings(BaseSettings):
     root_secret_key: SecretStr | None = Field(
         default=None,
         min_length=8,
-        max_length=128,
-        description="Secret key of the root identity, 8 to 128 characters.",
+        max_length=256,
+        description="Secret key of the root identity, 8 to 256 characters of visible ASCII.",
         json_schema_extra=NO_FLAG,
     )
     region: str = Field(
@@ -177,6 +178,13 @@ class Settings(BaseSettings):
             if _HOST_NAME.fullmatch(name) is None:
                 raise ValueError(f"{name!r} is not a host name in lower case, like s3.example.org")
         return names
+
+    @field_validator("root_secret_key")
+    @classmethod
+    def _visible(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and _VISIBLE.fullmatch(secret.get_secret_value()) is None:
+            raise ValueError("must be visible ASCII characters only")
+        return secret
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,0 +1,97 @@
+"""Bodies of the REST API: an object's bytes as a Payload for `ingest`, JSON as a model."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from gateway.payload_headers import content_length
+from gateway.rest.call import Call
+from gateway.rest.object_headers import CHECKSUM, announced_checksum
+from ingest.checksums import ALGORITHMS, decode_expected, parse_content_md5
+from ingest.intake import MAX_PUT_BYTES
+from ingest.payload import Payload
+from schemas.errors import (
+    ContentSHA256Mismatch,
+    EntityTooLarge,
+    IncompleteBody,
+    InvalidArgument,
+    InvalidDigest,
+    InvalidRequest,
+    RequestTimeout,
+)
+
+WHOLE_LIMIT = 1024**2  # bytes; bodies up to here are read at once, so that they can be packed
+JSON_LIMIT = 64 * 1024
+IDLE_SECONDS = 60.0  # a client that sends nothing for so long is given up
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def object_payload(call: Call) -> Payload:
+    """The body of a PUT with what its headers promise of it. A small one has arrived when this returns.
+
+    Without Content-Length (chunked transfer) the size is not known beforehand, and the body is streamed.
+    Raises EntityTooLarge, InvalidArgument, InvalidDigest, IncompleteBody, RequestTimeout.
+    """
+    size = content_length(call.headers)
+    if size is None and "transfer-encoding" not in call.headers:
+        size = 0
+    if size is not None and size > MAX_PUT_BYTES:
+        raise EntityTooLarge(f"a body of {size} bytes; one PUT takes up to {MAX_PUT_BYTES}")
+    md5 = parse_content_md5(call.headers["content-md5"]) if "content-md5" in call.headers else None
+    algorithm, value = announced_checksum(call.headers)
+    if algorithm and value is not None:
+        _check_form(algorithm, value)
+    chunks = _stream(call.request)
+    if size is not None and size <= WHOLE_LIMIT:
+        data = b"".join([chunk async for chunk in chunks])
+        return Payload(data, size, md5, call.sha256, algorithm, value)
+    return Payload(chunks, size, md5, call.sha256, algorithm, value)
+
+
+def _check_form(algorithm: str, value: str) -> None:
+    try:
+        decode_expected(algorithm, value)
+    except (InvalidRequest, InvalidDigest):
+        size = ALGORITHMS[algorithm].size
+        raise InvalidArgument(
+            f"{CHECKSUM} is {algorithm}={value}; {algorithm} is {size} bytes in base64"
+        ) from None
+
+
+async def _stream(request: Request) -> AsyncIterator[bytes]:
+    """Chunks as they arrive. Raises IncompleteBody (the client went away), RequestTimeout (it stalls)."""
+    chunks = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                chunk = await anext(chunks, None)
+        except ClientDisconnect:
+            raise IncompleteBody("the client went away before the body had ended") from None
+        except TimeoutError:
+            raise RequestTimeout(f"no byte of the body arrived within {IDLE_SECONDS:.0f} seconds") from None
+        if chunk is None:
+            return
+        if chunk:
+            yield chunk
+
+
+async def json_body(call: Call, model: type[Model]) -> Model:
+    """The body as that model. Raises EntityTooLarge, InvalidArgument, ContentSHA256Mismatch."""
+    data = bytearray()
+    async for chunk in _stream(call.request):
+        data += chunk
+        if len(data) > JSON_LIMIT:
+            raise EntityTooLarge(f"the body is larger than {JSON_LIMIT} bytes")
+    if call.sha256 is not None and hashlib.sha256(data).digest() != call.sha256:
+        raise ContentSHA256Mismatch()
+    try:
+        return model.model_validate_json(bytes(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidArgument(f"the body's {where or 'JSON'}: {first['msg']}") from None

@@ -1,0 +1,59 @@
+"""Health checks and metrics: for supervisors and monitoring, without authentication."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
+
+
+class Health:
+    """Whether this process can serve, and if not, why. Told by the composition root."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str = "starting") -> None:
+        self.reason = reason
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.reason
+
+    def ready(self) -> None:
+        """From now on requests are served."""
+        self.reason = ""
+
+    def unready(self, reason: str) -> None:
+        """From now on requests are refused with 503; `reason` is shown ("replaying the log: 3 of 10")."""
+        self.reason = reason
+
+
+def health_routes(health: Health, metrics: Callable[[], bytes]) -> APIRouter:
+    """Routes over that health and a function that gives the text for Prometheus."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live", operation_id="HealthLive", summary="Is the process alive")
+    async def live() -> JSONResponse:
+        """Always 200: whoever can answer is alive."""
+        return JSONResponse({"status": "live"})
+
+    @router.get(
+        "/health/ready",
+        operation_id="HealthReady",
+        summary="Can requests be served",
+        responses={503: {"description": "Not yet, or no more; `reason` says why."}},
+    )
+    async def ready() -> JSONResponse:
+        """200 once recovery is done; 503 with the reason before that and while the server drains."""
+        if health.is_ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "unready", "reason": health.reason}, 503, {"retry-after": "1"})
+
+    @router.get("/metrics", operation_id="Metrics", summary="Metrics for Prometheus")
+    async def read_metrics() -> Response:
+        """Counters of all worker processes in the Prometheus text format."""
+        return Response(metrics(), media_type=METRICS_TYPE)
+
+    return router
