@@ -96,8 +96,8 @@ def test_a_commit_is_held_back_until_the_log_is_durable(tmp_path: Path) -> None:
         assert positions.get("auditor", "facts", 0) == 1
         waiting = asyncio.create_task(take(subscription, 1))
         log.sync()
-        while positions.get("auditor", "facts", 0) != 2:
-            await asyncio.sleep(0.001)  # noqa: ASYNC110 - positions tell nobody
+        while positions.get("auditor", "facts", 0) != 2:  # noqa: ASYNC110 - positions tell nobody
+            await asyncio.sleep(0.001)
         await subscription.close()
         assert await waiting == []
 
