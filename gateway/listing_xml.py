@@ -52,26 +52,30 @@ def contents(entries: list[ListEntry], names: Names, caller: Principal | None) -
     """`Contents` elements; with owners when `caller` is given."""
     parts: list[str] = []
     add = parts.append
-    owners: dict[str, str] = {}
-    kinds: dict[tuple[str, str], str] = {}
+    rests: dict[tuple[str, str, str, str], tuple[str, str]] = {}
     encoded = names.all([entry.key for entry in entries])
-    for key, (_, size, etag, created, storage, owner_id, algorithm, kind) in zip(
-        encoded, entries, strict=True
-    ):
-        owner = ""
-        if caller is not None:
-            owner = owners.get(owner_id) or owners.setdefault(owner_id, owner_element(owner_id, caller))
-        checksum = ""
-        if algorithm:
-            checksum = kinds.get((algorithm, kind)) or kinds.setdefault(
-                (algorithm, kind), _checksum(algorithm, kind)
-            )
+    for key, (_, size, etag, created, storage, owner, algorithm, kind) in zip(encoded, entries, strict=True):
+        around = rests.get((storage, owner, algorithm, kind))
+        if around is None:
+            around = _around_size(storage, owner, algorithm, kind, caller)
+            rests[(storage, owner, algorithm, kind)] = around
+        before, after = around
         add(
             f"<Contents><Key>{key}</Key><LastModified>{_second(created // 1000)}</LastModified>"
-            f"<ETag>&quot;{etag}&quot;</ETag>{checksum}<Size>{size}</Size>{owner}"
-            f"<StorageClass>{storage}</StorageClass></Contents>"
+            f"<ETag>&quot;{etag}&quot;</ETag>{before}<Size>{size}</Size>{after}</Contents>"
         )
     return "".join(parts)
+
+
+def _around_size(
+    storage_class: str, owner_id: str, algorithm: str, kind: str, caller: Principal | None
+) -> tuple[str, str]:
+    """The elements before and after the size: the same for nearly every entry of a page."""
+    owner = "" if caller is None else owner_element(owner_id, caller)
+    return (
+        _checksum(algorithm, kind) if algorithm else "",
+        f"{owner}<StorageClass>{storage_class}</StorageClass>",
+    )
 
 
 def versions(rows: list[ObjectVersion], latest: list[bool], names: Names, caller: Principal) -> str:

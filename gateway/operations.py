@@ -164,7 +164,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("UpdateObjectEncryption", "PUT", "object", "encryption"),
     Operation("UploadPart", "PUT", "object", "partNumber uploadId"),
     Operation("UploadPartCopy", "PUT", "object", "partNumber uploadId", header="x-amz-copy-source"),
-    Operation("WriteGetObjectResponse", "POST", "service"),
+    Operation("WriteGetObjectResponse", "POST", "bucket", shadowed_by="PostObject"),
 )
 
 # Requests that S3 knows and botocore does not model.

@@ -1,0 +1,121 @@
+"""docs/s3-compatibility.md, written from the operation registry and the tables of refused headers.
+
+`python -m gateway.compatibility [FOLDER]` writes it; a test fails when it is stale.
+"""
+
+import sys
+from collections.abc import Set
+from pathlib import Path
+
+from gateway.handlers import handlers
+from gateway.operations import OPERATIONS, UNMODELLED, Operation
+from gateway.unbuilt import ALLOWED_VALUES, EXPECTED_OWNER, HARMLESS, REFUSED
+
+PAGE = "s3-compatibility.md"
+
+NOTES: dict[str, str] = {
+    "AbortMultipartUpload": "Without x-amz-if-match-initiated-time (directory buckets).",
+    "CompleteMultipartUpload": "If-Match and If-None-Match are decided atomically.",
+    "CopyObject": "By reference within the store. If-Match, If-None-Match and the x-amz-copy-source-if-… "
+    "conditions.",
+    "CreateBucket": "Buckets are private and owned by whoever made them; making one's own bucket again "
+    "answers BucketAlreadyOwnedByYou in every region. No tags, no directory buckets.",
+    "DeleteObject": "If-Match is decided atomically.",
+    "GetObject": "Ranges, conditions, partNumber, versionId, response-… overrides.",
+    "GetBucketVersioning": "Without MfaDelete.",
+    "HeadObject": "As GetObject.",
+    "ListBuckets": "The caller's buckets; prefix, bucket-region and paging.",
+    "ListDirectoryBuckets": "The same request as ListBuckets, which answers it.",
+    "ListObjects": "NextMarker only with a delimiter, as in S3.",
+    "ListObjectsV2": "fetch-owner, start-after, opaque tokens, delimiters of any length, encoding-type.",
+    "PutBucketVersioning": "Enabled and Suspended; MfaDelete may only be Disabled. In force for every write "
+    "once answered.",
+    "PutObject": "If-Match and If-None-Match are decided atomically; every checksum algorithm, in header or "
+    "trailer.",
+    "WriteGetObjectResponse": "Of Object Lambda; answered as PostObject.",
+    "PostObject": "Uploads from HTML forms.",
+    "PreflightBucket": "CORS.",
+    "PreflightObject": "CORS.",
+}
+
+_HEAD = """# S3 compatibility
+<!-- Written by `make docs` from the code; a test fails when it is stale. -->
+
+Strandline speaks the S3 wire protocol of botocore's service model (2006-03-01), path style and virtual-host
+style, signed with Signature Version 4 in the header or in the query. {built} of its {total} operations are
+built. The others answer `NotImplemented` (501) with their name; no header or sub-resource that asks for
+something is silently ignored.
+
+## Operations
+
+| operation | request | status | notes |
+|---|---|---|---|
+"""
+
+_HEADERS = """
+## Headers that ask for what is not built
+
+These are refused with `NotImplemented` (501), whatever their value:
+
+{refused}
+
+These are accepted with the values named (in any case), which ask for nothing beyond what every bucket and
+object has, and refused otherwise:
+
+{allowed}
+
+These are accepted and change nothing, because what they would change cannot be the case:
+
+{harmless}
+
+`{owner}` is checked on every request that names a bucket, against the bucket's owner id.
+
+## Limits
+
+A key has at most 1,024 bytes of UTF-8; apart from that any character goes, and `..` and `//` are only names.
+Request headers have at most 8 KiB altogether, user metadata 2 KiB. Encryption at rest is always on, so
+`x-amz-server-side-encryption: AES256` asks for what happens anyway.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    built = set(handlers())
+    rows = [_row(operation, built) for operation in OPERATIONS + UNMODELLED]
+    return (
+        _HEAD.format(built=len(built), total=len(OPERATIONS))
+        + "".join(rows)
+        + _HEADERS.format(
+            refused="\n".join(f"- `{name}`" for name in sorted(REFUSED)),
+            allowed="\n".join(
+                f"- `{name}`: {_values(ALLOWED_VALUES[name])}" for name in sorted(ALLOWED_VALUES)
+            ),
+            harmless="\n".join(f"- `{name}`: {why}" for name, why in sorted(HARMLESS.items())),
+            owner=EXPECTED_OWNER,
+        )
+    )
+
+
+def _row(operation: Operation, built: Set[str]) -> str:
+    name = operation.name
+    note = NOTES.get(name, "")
+    if operation.shadowed_by and not note:
+        note = f"Older name of {operation.shadowed_by}."
+    status = "built" if (operation.shadowed_by or name) in built else "planned"
+    return f"| {name} | `{_request(operation)}` | {status} | {note} |\n"
+
+
+def _request(operation: Operation) -> str:
+    path = {"service": "/", "bucket": "/bucket", "object": "/bucket/key"}[operation.level]
+    query = "&".join(operation.parameters.split())
+    header = f" with {operation.header}" if operation.header else ""
+    return f"{operation.method} {path}{'?' if query else ''}{query}{header}"
+
+
+def _values(values: Set[str]) -> str:
+    return ", ".join(f"`{value}`" if value else "an empty value" for value in sorted(values))
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    (folder / PAGE).write_text(page(), encoding="utf-8")
