@@ -23,11 +23,17 @@ class LogSource(Protocol):
 
 
 async def replay(
-    index: IndexWriter, topic: str, partition: int, log: LogSource, until: int | None = None
+    index: IndexWriter,
+    topic: str,
+    partition: int,
+    log: LogSource,
+    until: int | None = None,
+    published: int | None = None,
 ) -> int:
     """Apply events from the index's position up to `until` (None: the log's end as it is now).
 
-    Facts are decided again and dropped: they were published when the events were first applied.
+    Facts are decided again. Those of events below `published` (None: all of them) are dropped, since they
+    are in the facts log; the others stay pending in the index, to be published by whoever opens it.
     Returns how many events were applied. Raises OffsetOutOfRange when the log no longer holds them.
     """
     materializer = Materializer(index, topic, partition)
@@ -46,5 +52,10 @@ async def replay(
             )
         await materializer.apply(position, [r.time for r in records], [r.payload for r in records])
         position += len(records)
-        await index.trim_facts(topic, partition, position - 1)
+        await index.trim_facts(topic, partition, _below(position, published))
     return position - start
+
+
+def _below(position: int, published: int | None) -> int:
+    """Through which offset pending facts may be dropped."""
+    return (position if published is None else min(position, published)) - 1

@@ -9,10 +9,28 @@ from collections.abc import Sequence
 
 from schemas.errors import ConfigurationError, StrandlineError
 from strandline.command_line import build_parser, given_settings
-from strandline.commands import config_show, serve, version
+from strandline.commands import (
+    audit_verify,
+    config_show,
+    fsck,
+    index_rebuild,
+    index_verify,
+    serve,
+    snapshot,
+    version,
+)
 from strandline.load_settings import load_settings
 
-COMMANDS = (serve, config_show, version)
+COMMANDS = (
+    serve,
+    index_verify,
+    index_rebuild,
+    snapshot,
+    audit_verify,
+    fsck,
+    config_show,
+    version,
+)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from schemas.errors import ConfigurationError
 
 FORMAT_VERSION = 1
-FOLDERS = ("log", "index", "zones", "zones/a", "keys", "snapshots", "audit", "consumers")
+FOLDERS = ("log", "index", "blobs", "keys", "snapshots", "audit", "consumers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class DataDir:
 
     log        segments, one folder per topic and partition
     index      the materialized metadata; can be made anew from log and snapshots
-    zone       object bytes: packs and blob files (embedded mode has one zone, "a")
+    blobs      object bytes: packs and blob files by zone, and who refers to them
     keys       master key, bucket keys, root credentials; lies outside log and snapshots on purpose
     snapshots  verified snapshots that let the log be cut
     audit      the hash-chained record of requests and facts
@@ -37,8 +37,8 @@ class DataDir:
         return self.root / "index"
 
     @property
-    def zone(self) -> Path:
-        return self.root / "zones" / "a"
+    def blobs(self) -> Path:
+        return self.root / "blobs"
 
     @property
     def keys(self) -> Path:

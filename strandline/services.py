@@ -20,7 +20,7 @@ GENERATION_FILE = "generation"
 def open_blobs(settings: Settings, data: DataDir, keys: KeyRing) -> LocalBlobs:
     """The bytes of the data folder; call its start() before use and close() at the end."""
     return LocalBlobs(
-        data.zone,
+        data.blobs,
         keys,
         inline_limit=settings.inline_limit,
         pack_limit=settings.pack_limit,
