@@ -29,7 +29,9 @@ def diff(first: Path, second: Path, limit: int = 100) -> list[Difference]:
         a.execute("BEGIN")
         b.execute("BEGIN")
         found = (difference for table in TABLES for difference in _diff_table(table, a, first, b, second))
-        return list(islice(found, limit))
+        # Closed before the connections are: its cursors are still open when it stops at the limit.
+        with closing(found):
+            return list(islice(found, limit))
 
 
 def _diff_table(

@@ -28,7 +28,11 @@ class Versions:
         self._execute = connection.execute
 
     def newest(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
-        return self._one(_NEWEST, bucket_id, key)
+        row = self._one(_NEWEST, bucket_id, key)
+        # A version that has ended lies under a newer one; when that cannot be found, its entry is damaged.
+        if row is not None and row.ended_seq:
+            raise damaged("objects", bucket_id, key)
+        return row
 
     def below(self, bucket_id: bytes, key: str, rank: int) -> ObjectVersion | None:
         """The version just older than that rank."""
