@@ -1,0 +1,1 @@
+"""S3 clients against a real server process."""

@@ -1,0 +1,135 @@
+"""One server process for all S3 tests, and clients for it.
+
+To run them against another endpoint, set STRANDLINE_S3_ENDPOINT, STRANDLINE_S3_ACCESS_KEY and
+STRANDLINE_S3_SECRET_KEY; tests of what only Strandline promises are then left out.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.s3.raw import Raw
+from tests.server import ACCESS_KEY, SECRET_KEY, Server
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Store:
+    """What is under test. `server` is None for an endpoint given from outside."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    server: Server | None
+
+    def client(self, **config: Any) -> Any:
+        """A boto3 client: path style, no retries, so that each test sees the first answer."""
+        settings = {
+            "s3": {"addressing_style": "path"},
+            "retries": {"total_max_attempts": 1},
+            "signature_version": "s3v4",
+            "read_timeout": 60,
+        }
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=REGION,
+            config=Config(**(settings | config)),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """For command line clients."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """No credentials, certificates or proxies of the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        yield
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if endpoint := os.environ.get("STRANDLINE_S3_ENDPOINT"):
+        keys = os.environ["STRANDLINE_S3_ACCESS_KEY"], os.environ["STRANDLINE_S3_SECRET_KEY"]
+        yield Store(endpoint, *keys, None)
+        return
+    folder: Path = tmp_path_factory.mktemp("store")
+    server = Server(folder / "data", folder / "log")
+    server.start()
+    try:
+        yield Store(server.endpoint, ACCESS_KEY, SECRET_KEY, server)
+        code = server.stop()
+        assert code == 0, f"the server ended with {code} on SIGTERM:\n{server.log_tail()}"
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def server(store: Store) -> Server:
+    """The server's process, for tests of what only Strandline promises."""
+    if store.server is None:
+        pytest.skip("the endpoint was given from outside")
+    return store.server
+
+
+@pytest.fixture(scope="session")
+def s3(store: Store) -> Iterator[Any]:
+    client = store.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def raw(store: Store) -> Iterator[Raw]:
+    """Requests that no SDK would send."""
+    with Raw(store.endpoint, store.access_key, store.secret_key) as sender:
+        yield sender
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    """A new, empty bucket."""
+    name = f"test-{uuid.uuid4().hex[:20]}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def versioned(s3: Any, bucket: str) -> str:
+    """A new bucket with versioning enabled."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> Iterator[None]:
+    """Show what the server wrote during a test that failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    found = getattr(item, "funcargs", {}).get("store")
+    if report.failed and isinstance(found, Store) and found.server is not None:
+        report.sections.append(("end of the server's log", found.server.log_tail(3000)))
