@@ -24,7 +24,7 @@ from gateway.request import UNSIGNED, Request, Services
 from gateway.routing import check_key, parse_query, split_host, split_path
 from gateway.unbuilt import EXPECTED_OWNER, UNUSUAL, check_unbuilt
 from gateway.xml_errors import error_document, error_headers
-from schemas.errors import AccessDenied, RequestHeaderTooLarge, StrandlineError
+from schemas.errors import AccessDenied, InvalidArgument, RequestHeaderTooLarge, StrandlineError
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ class Application:
         headers = dict(items)
         if len(headers) != len(items):
             headers = _join_repeated(items)
+        if len(headers) != len(scope.headers):  # type: ignore[arg-type]
+            raise _unreadable(scope.headers.keys(), headers)
         raw_query = scope.query_string
         size = sum(map(len, headers)) + sum(map(len, headers.values()))
         if size > HEADERS_LIMIT or len(raw_query) > QUERY_LIMIT:
@@ -245,6 +247,16 @@ class Application:
 def _address(client: str) -> str:
     """The address without the port."""
     return client[: client.rfind(":")]
+
+
+def _unreadable(names: list[str], headers: dict[str, str]) -> InvalidArgument:
+    """The error for a header whose value is not ASCII: the server has such names, but drops the values,
+    so user metadata would be lost without a word."""
+    name = next((name for name in names if name not in headers), "")
+    return InvalidArgument(
+        f"The value of the header {name} is not printable ASCII: encode it as RFC 2047 says.",
+        ArgumentName=name,
+    )
 
 
 def _join_repeated(items: list[tuple[str, str]]) -> dict[str, str]:

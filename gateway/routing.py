@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote_plus
 
-from schemas.errors import InvalidURI, KeyTooLong
+from schemas.errors import InvalidArgument, InvalidURI, KeyTooLong
 
 KEY_LIMIT = 1024  # bytes of UTF-8
 
@@ -42,16 +42,22 @@ def check_key(key: str) -> None:
 
 
 def parse_query(raw: str) -> dict[str, str]:
-    """Parameters of a raw query string; of a repeated one the first. Raises InvalidURI when not UTF-8."""
+    """Parameters of a raw query string; of a repeated one the first. Raises InvalidArgument when not UTF-8."""
     query: dict[str, str] = {}
-    try:
-        for item in raw.split("&"):
-            name, _, value = item.partition("=")
-            if "%" in item or "+" in item:
-                name = unquote_plus(name, errors="strict")
-                value = unquote_plus(value, errors="strict")
-            if name:
-                query.setdefault(name, value)
-    except UnicodeDecodeError:
-        raise InvalidURI(URI=raw) from None
+    for item in raw.split("&"):
+        name, _, value = item.partition("=")
+        if "%" in item or "+" in item:
+            name, value = _decode(name, item), _decode(value, item)
+        if name:
+            query.setdefault(name, value)
     return query
+
+
+def _decode(text: str, item: str) -> str:
+    try:
+        return unquote_plus(text, errors="strict")
+    except UnicodeDecodeError:
+        name, _, value = item.partition("=")
+        raise InvalidArgument(
+            "A query parameter is not percent-encoded UTF-8", ArgumentName=name, ArgumentValue=value
+        ) from None

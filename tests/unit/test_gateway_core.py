@@ -78,8 +78,9 @@ def test_query_strings_read_back(query: dict[str, str]) -> None:
 
 def test_query_strings_as_clients_write_them() -> None:
     assert parse_query("uploads&prefix=a+b%2Fc&&=x&prefix=second") == {"uploads": "", "prefix": "a b/c"}
-    with pytest.raises(InvalidURI):
+    with pytest.raises(InvalidArgument) as refused:
         parse_query("prefix=%ff")
+    assert refused.value.details == {"ArgumentName": "prefix", "ArgumentValue": "%ff"}
 
 
 def test_headers_in_a_presigned_url() -> None:
