@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 the command found something wrong; 2 bad input or configuration; 130 after Ctrl-C.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,14 +16,18 @@ from strandline.commands import (
     fsck,
     index_rebuild,
     index_verify,
+    log_tail,
     serve,
     snapshot,
+    token,
     version,
 )
 from strandline.load_settings import load_settings
 
 COMMANDS = (
     serve,
+    token,
+    log_tail,
     index_verify,
     index_rebuild,
     snapshot,
@@ -39,6 +44,9 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Keys may be any text; a terminal with another encoding is no reason to fail.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code = _run(argv)
         sys.stdout.flush()

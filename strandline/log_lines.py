@@ -9,8 +9,8 @@ import msgspec
 
 from bus.contract import Record
 from processors.request_log import decode_batch
-from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES, BucketCreate, Origin, decode_event
 from schemas.errors import LogCorrupt
+from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES, BucketCreate, Origin, decode_event
 from schemas.facts import decode_fact
 from schemas.manifest import Manifest
 
@@ -53,8 +53,8 @@ class Lines:
         kind = str(event.__struct_config__.tag).partition("/")[0]
         if isinstance(event, BucketCreate):
             self._names[event.bucket.bucket_id] = event.bucket.name
-        bucket_id = event.bucket.bucket_id if isinstance(event, BucketCreate) else event.bucket_id
-        return {**self._who(kind, bucket_id, event.origin), **plain(event)}
+            return {**self._who(kind, event.bucket.bucket_id, event.origin), "row": plain(event.bucket)}
+        return {**self._who(kind, event.bucket_id, event.origin), **plain(event)}
 
     def _who(self, kind: str, bucket_id: bytes, origin: Origin) -> dict[str, Any]:
         return {

@@ -3,9 +3,15 @@
 import argparse
 import re
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from schemas.errors import ConfigurationError
 from strandline.settings import Settings
+
+if TYPE_CHECKING:
+    from bus.contract import Record
+    from bus.local import LogReader
 
 NAME = "log tail"
 HELP = "print records of the log, one JSON object a line; a server may be running"
@@ -24,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="first position to print: a number, `start`, or `last:N` for the last N; last:10 by default",
     )
     parser.add_argument(
-        "--topic", choices=TOPICS, default=TOPICS[0], help=f"one of {', '.join(TOPICS)}; {TOPICS[0]} by default"
+        "--topic",
+        choices=TOPICS,
+        default=TOPICS[0],
+        help=f"one of {', '.join(TOPICS)}; {TOPICS[0]} by default",
     )
     parser.add_argument("--follow", action="store_true", help="go on with new records until Ctrl-C")
 
@@ -33,7 +42,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print records; with --follow until Ctrl-C."""
     from bus.local import LogReader, partition_directory
     from strandline.data_dir import DataDir
-    from strandline.log_lines import Lines
+    from strandline.log_lines import Lines, bucket_names
 
     parse_position(arguments.position, 0, 0)  # a mistake is told before anything else is looked at
     data = DataDir(settings.data_dir)
@@ -44,7 +53,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     log = reader(arguments.topic)
     offset = parse_position(arguments.position, log.start_offset, log.end_offset)
-    lines = Lines(arguments.topic, _names(reader("policies")))
+    lines = Lines(arguments.topic, bucket_names(_all(reader("policies"))))
     while True:
         records = log.read(offset)
         for record in records:
@@ -57,11 +66,11 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             time.sleep(POLL_SECONDS)
 
 
-def _names(policies: object) -> dict[bytes, str]:
-    from bus.contract import follow
-    from strandline.log_lines import bucket_names
-
-    return bucket_names(follow(policies, policies.start_offset))  # type: ignore[arg-type,attr-defined]
+def _all(log: "LogReader") -> Iterator["Record"]:
+    offset = log.start_offset
+    while records := log.read(offset):
+        yield from records
+        offset = records[-1].offset + 1
 
 
 def parse_position(text: str, start: int, end: int) -> int:

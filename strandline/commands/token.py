@@ -44,5 +44,7 @@ def parse_lifetime(text: str) -> int:
     """Seconds of `3600`, `90m`, `12h` or `7d`. Raises ConfigurationError."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
     if match is None:
-        raise ConfigurationError(f"--lifetime: {text!r} is not a time: write seconds, or a number with m, h or d")
+        raise ConfigurationError(
+            f"--lifetime: {text!r} is not a time: write seconds, or a number with m, h or d"
+        )
     return int(match[1]) * _UNITS[match[2]]
