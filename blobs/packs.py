@@ -1,6 +1,7 @@
 """Small objects: many appended to one pack, with one fdatasync for all that wait (group commit)."""
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -209,12 +210,14 @@ class Packs:
         return PackFile(self._files, self._places, self._new_id(), ahead=self._ahead, fsync=self._fsync)
 
     def _end(self) -> None:
-        """Seal the pack, remove the unused spare."""
-        if self._spare is not None and self._spare.exception() is None:
-            self._spare.result().discard()
-        if self._pack is not None:
-            self._settle(self._pack)
-            self._pack.seal(_milliseconds(self._new_id))
+        """Seal the pack, remove the unused spare. What fails here, the next start's recovery does."""
+        with contextlib.suppress(OSError, StorageFull):
+            if self._spare is not None and self._spare.exception() is None:
+                self._spare.result().discard()
+        with contextlib.suppress(OSError, StorageFull):
+            if self._pack is not None:
+                self._settle(self._pack)
+                self._pack.seal(_milliseconds(self._new_id))
 
 
 def _milliseconds(new_id: Callable[[], bytes]) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from blobs.frames import FRAME_OVERHEAD, STORED_FRAME
-from blobs.headers import BLOB_MAGIC, HEADER_BYTES, PACK_MAGIC, header_matches
+from blobs.headers import BLOB_MAGIC, HEADER_BYTES, PACK_MAGIC, SEAL_BYTES, header_matches
 from blobs.pack_records import Found, Gap, bad_frames, read_seal, walk
 from blobs.places import DRAFT, Places
 from blobs.references import References
@@ -87,13 +87,19 @@ def _scrub_open(fd: int, path: str, blob: bytes, dead: dict[int, int]) -> Iterat
     One without any record may be in the making."""
     items: list[Found | Gap] = []
     batch = HEADER_BYTES
-    for item in walk(fd, os.fstat(fd).st_size, dead):
+    size = os.fstat(fd).st_size
+    for item in walk(fd, size, dead):
         if isinstance(item, Found) and item.batch > batch:
             batch = item.batch
             for settled in items:
                 yield from _damage(fd, path, settled)
             items.clear()
         items.append(item)
+    last = items[-1] if items else None
+    # As long as a seal, and not the zeros written ahead of records:
+    sealed = isinstance(last, Gap) and last.end - last.start == SEAL_BYTES
+    if last is not None and sealed and any(os.pread(fd, SEAL_BYTES, size - SEAL_BYTES)):
+        yield Damage(path, size - SEAL_BYTES, "a damaged seal")
     if batch > HEADER_BYTES:
         yield from _damaged_header(fd, path, PACK_MAGIC, blob)
 
