@@ -4,6 +4,7 @@ A commit is visible at once but synced only here: the event log replays what a c
 """
 
 import asyncio
+import errno
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from index.sqlite.connection import open_checkpointer
 from index.sqlite.failures import translate
+from schemas.errors import StorageFull
 
 TRUNCATE_WAIT_MS = 50  # how long a truncation waits for readers of an old snapshot
 
@@ -61,6 +63,10 @@ class Checkpointer:
             return
         try:
             os.fdatasync(descriptor)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise StorageFull(f"no space left on the device of the index {self._path}") from error
+            raise
         finally:
             os.close(descriptor)
         self._checkpoint("PASSIVE")

@@ -209,8 +209,9 @@ class SqliteWriter:
     async def _checkpoint_by_itself(self) -> None:
         try:
             await self.checkpoint()
-        except StrandlineError as error:
+        except (StrandlineError, sqlite3.Error, OSError) as error:
+            # Nothing is lost by it: the event log keeps what the index has not made durable.
             self._next_checkpoint = self._checkpointer.wal_bytes() + self._wal_limit
-            log.error("a checkpoint of the index failed and will be tried again: %s", error.message)
+            log.error("a checkpoint of the index failed and will be tried again: %s", error)
         finally:
             self._background = None
