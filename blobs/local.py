@@ -1,6 +1,7 @@
 """Stored bytes on local disk: the engine of `blobs.contract` for zone folders. Puts the pieces together."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from blobs.frames import encrypt_extent, stored_length
 from blobs.freeing import Drop, Freeing
 from blobs.pack_recovery import Recovered, recover_packs
 from blobs.packs import AHEAD, PACK_SIZE, Packs
-from blobs.places import Places
+from blobs.places import Places, in_pack
 from blobs.reading import RangeReader
 from blobs.references import References, was_freed
 from blobs.sharing import share_extents
@@ -35,7 +36,7 @@ class LocalBlobs:
     inline_limit  objects of up to so many bytes travel inside their manifest
     pack_limit    larger ones, up to so many bytes, are packed; the rest get blob files
     pack_size     bytes at which a pack is sealed and the next begun
-    fsync         False makes nothing durable: for benchmarks only
+    fsync         False leaves blob files unsynced, for benchmarks only; packs and references always sync
     files         the file layer; fault tests put their own in
     """
 
@@ -61,9 +62,7 @@ class LocalBlobs:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="blobs")
         self._table = ThreadPoolExecutor(1, thread_name_prefix="blob-references")
         self._space = Workspace()
-        self._packs = Packs(
-            self._files, self._places, pack_size=pack_size, ahead=ahead, fsync=fsync, new_id=new_id
-        )
+        self._packs = Packs(self._files, self._places, pack_size=pack_size, ahead=ahead, new_id=new_id)
         self._ranges = RangeReader(self._places, keys, self._pool, self._was_freed)
         self._spilling = Spilling(self._store_file, self._load_file)
         self.read_now = self._ranges.read_now
@@ -77,7 +76,7 @@ class LocalBlobs:
 
     def _open(self) -> None:
         self._places.prepare(self._files)
-        self._references = References(self._places.references, fsync=self._fsync)
+        self._references = References(self._places.references)
         self._freeing = Freeing(self._files, self._places, self._references)
         self.recovered = recover_packs(self._files, self._places, self._references.dead_of, self._now())
 
@@ -181,7 +180,11 @@ class LocalBlobs:
         return freed + (await self._drop(spills) if spills else 0)
 
     async def _drop(self, drops: list[Drop]) -> int:
-        return await self._loop.run_in_executor(self._table, self._freeing.drop, drops, self._now())
+        freed = await self._loop.run_in_executor(self._table, self._freeing.drop, drops, self._now())
+        for blob in {extent.blob for extent, _ in drops if in_pack(extent)}:
+            if not os.path.exists(self._places.pack(blob)):
+                self._ranges.forget(blob)  # an open descriptor would keep its pages
+        return freed
 
     async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
         run = self._loop.run_in_executor

@@ -32,11 +32,11 @@ class References:
     be recorded between the decision to free a blob and its removal. Durable when `change` returns.
     """
 
-    def __init__(self, path: Path | str, *, fsync: bool = True) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._path = str(path)
         self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute(f"PRAGMA synchronous={'FULL' if fsync else 'OFF'}")
+        self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
 
     @contextmanager
