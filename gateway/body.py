@@ -6,6 +6,7 @@ what was announced, and a short one raises IncompleteBody.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -59,8 +60,11 @@ async def payload(request: Request) -> Payload:
     return Payload(chunks, length, md5, request.signing.sha256, announced.algorithm, announced.value)
 
 
-async def whole(request: Request, limit: int) -> bytes:
-    """A small body (XML), checked against its digests. Raises EntityTooLarge past `limit` bytes."""
+async def whole(request: Request, limit: int, checksum_of_body: bool = True) -> bytes:
+    """A small body (XML), checked against its digests. Raises EntityTooLarge past `limit` bytes.
+
+    `checksum_of_body` is False where x-amz-checksum-* means something else (the object that
+    CompleteMultipartUpload makes)."""
     headers = request.headers
     if "content-length" not in headers and "x-amz-decoded-content-length" not in headers:
         if "transfer-encoding" in headers:
@@ -71,6 +75,8 @@ async def whole(request: Request, limit: int) -> bytes:
     body = await payload(request)
     if body.size is not None and body.size > limit:
         raise _too_large(limit)
+    if not checksum_of_body:
+        body = replace(body, checksum_algorithm=None, checksum=None)
     data = body.chunks if isinstance(body.chunks, bytes) else b"".join([chunk async for chunk in body.chunks])
     digest_whole(body, data)
     return data

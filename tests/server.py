@@ -1,5 +1,6 @@
 """A real `strandline serve` process on free loopback ports, for the tests that talk to it from outside."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -61,7 +62,8 @@ class Server:
         """Start it and wait until it is ready. Raises DidNotStart with the end of its log."""
         command = [
             sys.executable, "-m", "strandline", "serve", "--data-dir", str(self.data_dir),
-            "--s3-listen", f"127.0.0.1:{self.port}", "--api-listen", f"127.0.0.1:{self.api_port}", *self._flags,
+            "--s3-listen", f"127.0.0.1:{self.port}", "--api-listen", f"127.0.0.1:{self.api_port}",
+            *self._flags,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -102,10 +104,8 @@ class Server:
         """SIGKILL to all its processes at once, as a power failure would end them."""
         if self.process is None:
             return
-        try:
+        with contextlib.suppress(ProcessLookupError):  # already gone
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # already gone
         self.process.wait(STOP_SECONDS)
         self.process = None
 

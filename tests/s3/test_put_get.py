@@ -51,7 +51,8 @@ def test_system_headers_and_metadata_are_kept(s3: Any, bucket: str) -> None:
     s3.put_object(
         Bucket=bucket, Key="k", Body=b"x", ContentType="text/x-tide", CacheControl="max-age=60",
         ContentDisposition='attachment; filename="a.txt"', ContentEncoding="identity",
-        ContentLanguage="de-CH", Expires=expires, Metadata={"owner": "sea", "two-words": "a b  c", "empty": ""},
+        ContentLanguage="de-CH", Expires=expires,
+        Metadata={"owner": "sea", "two-words": "a b  c", "empty": ""},
     )  # fmt: skip
     for answer in (s3.get_object(Bucket=bucket, Key="k"), s3.head_object(Bucket=bucket, Key="k")):
         assert answer["ContentType"] == "text/x-tide"

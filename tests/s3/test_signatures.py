@@ -83,7 +83,8 @@ def test_what_is_signed_cannot_be_changed(raw: Raw, stored: str) -> None:
         ("GET", f"/{stored}/k", {"X-Amz-Date": "20200101T000000Z"}),
     ):
         answer = raw.send(method, target, headers, signed=False, change=change)
-        assert answer.status == 403, (method, target, change)
+        # 400: the date no longer belongs to the credential's scope.
+        assert answer.status == (400 if "X-Amz-Date" in change else 403), (method, target, change)
     assert raw.send("GET", f"/{stored}/k").body == b"secret"
 
 

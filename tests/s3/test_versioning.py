@@ -142,10 +142,11 @@ def test_a_suspended_delete_replaces_the_null_version_by_a_marker(s3: Any, versi
 def test_version_ids_that_cannot_be(s3: Any, versioned: str) -> None:
     s3.put_object(Bucket=versioned, Key="k", Body=b"x")
     for wrong in ("nonsense", "../..", "0" * 2000):
-        for call in (s3.get_object, s3.delete_object):
+        for call in (s3.get_object, s3.head_object):
             with pytest.raises(s3.exceptions.ClientError) as caught:
                 call(Bucket=versioned, Key="k", VersionId=wrong)
-            assert caught.value.response["Error"]["Code"] in ("InvalidArgument", "NoSuchVersion")
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404)
+        s3.delete_object(Bucket=versioned, Key="k", VersionId=wrong)  # there is nothing to delete
     assert body(s3.get_object(Bucket=versioned, Key="k")) == b"x"
 
 
@@ -171,7 +172,8 @@ def test_pages_of_versions(s3: Any, versioned: str, size: int) -> None:
         ids = [s3.put_object(Bucket=versioned, Key=key, Body=b"x")["VersionId"] for _ in range(2)]
         ids.append(s3.delete_object(Bucket=versioned, Key=key)["VersionId"])
         expected += [(key, version) for version in reversed(ids)]
-    found, marker = [], {}
+    found: list[tuple[str, str]] = []
+    marker: dict[str, str] = {}
     while True:
         page = s3.list_object_versions(Bucket=versioned, MaxKeys=size, **marker)
         rows = page.get("Versions", []) + page.get("DeleteMarkers", [])
