@@ -6,8 +6,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
+from gateway.bucket_names import check_bucket_name
 from gateway.rest.body import json_body
-from gateway.rest.bucket_name import check_bucket_name
 from gateway.rest.call import Call, calling
 from gateway.rest.continuation import decode_continuation, encode_continuation
 from gateway.rest.models import BucketList, BucketModel, CreateBucketRequest, VersioningRequest

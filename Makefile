@@ -1,0 +1,67 @@
+# What one does with this tree. `make` or `make help` lists everything.
+
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# A Python of at least 3.11; name another with `make PYTHON=/path/to/python …`.
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+# More flags for `serve`, more options for `test`, what `bench` is to do.
+ARGS   ?=
+TORTURE_ROUNDS ?= 1000
+
+.PHONY: help venv serve test test-clients check format bench torture docs clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@echo "Strandline: make TARGET [ARGS='…'] [PYTHON=python3.11] [VENV=.venv]"
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "%-16s%s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Strandline needs Python 3.11 or later, and none was found: install one, or \
+	name it with make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$("$(PYTHON)" -V); \
+	Strandline needs Python 3.11 or later" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+
+# Stamps: an environment is made again only when the list of dependencies has changed.
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(VENV)/.installed $@
+
+venv: $(VENV)/.installed-dev ## make the virtual environment, with what tests and checks need
+
+serve: $(VENV)/.installed ## run the store on ./strandline-data (ARGS='--workers 2' …)
+	$(BIN)/strandline serve --data-dir ./strandline-data $(ARGS)
+
+test: $(VENV)/.installed-dev ## run all tests (ARGS='-k listing' …)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-clients: ## install the clients and tools that some tests need: AWS CLI, rclone, restic, wrk (Debian, root)
+	scripts/install-test-clients
+
+check: $(VENV)/.installed-dev ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## format the code, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev ## compare with MinIO on this machine (ARGS='growth' …); results in bench/results/
+	$(BIN)/python -m bench $(ARGS)
+
+torture: $(VENV)/.installed-dev ## kill and restart the server 1,000 times and check that nothing was lost
+	STRANDLINE_TEST_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/python -m pytest tests/faults --timeout 0 $(ARGS)
+
+docs: $(VENV)/.installed-dev ## write the reference pages under docs/ from the code
+	$(BIN)/python -m strandline.reference_pages docs
+	$(BIN)/python -m gateway.compatibility docs
+
+clean: ## remove the virtual environment and caches; data and bench results stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
