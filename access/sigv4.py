@@ -15,7 +15,7 @@ from access.authorization import parse_authorization
 from access.canonical import canonical_headers, canonical_path, canonical_query
 from access.claim import Claim
 from access.identity import Identities, Principal
-from access.presigned import check_validity, parse_presigned
+from access.presigned import Presigned, check_validity, parse_presigned
 from access.scope import SERVICE, Grant, Grants, parse_scope
 from access.signing import (
     ALGORITHM,
@@ -47,6 +47,7 @@ _is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 _has_query_authentication = re.compile(r"(?:^|&)X-Amz-(?:Algorithm|Credential|Signature)=").search
 _has_version_2 = re.compile(r"(?:^|&)AWSAccessKeyId=").search
 _NAMES_LIMIT = 1024  # lists of signed headers kept
+_LINKS_LIMIT = 8192  # presigned requests kept
 
 
 class Signed(msgspec.Struct, frozen=True, gc=False):
@@ -96,6 +97,7 @@ class Verifier:
         self._region = region if strict else None
         self._clock = clock
         self._names: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
+        self._links: dict[tuple[str, str, str, str | None], tuple[Presigned, Grant, Signed]] = {}
 
     def verify(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
         """Who sent the request, or a Signed without principal when it is not signed at all.
@@ -148,6 +150,16 @@ class Verifier:
         return self._check(claim, grant, method, path, query, headers, _payload(payload))
 
     def _verify_query(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
+        """A presigned URL is made to be used many times (a browser fetches a video in hundreds of ranges).
+        Its signature is a function of method, path, query and host, so one that was found right stays
+        right; its expiry and its access key are checked at every use."""
+        link = (method, path, raw_query, headers.get("host"))
+        known = self._links.get(link)
+        if known is not None and not any(name.startswith("x-amz-") for name in headers):
+            presigned, grant, signed = known
+            if self._grants.find(presigned.claim.credential) is grant:
+                check_validity(presigned, self._clock())
+                return signed
         presigned = parse_presigned(raw_query)
         claim = presigned.claim
         grant = self._grant(claim)
@@ -156,7 +168,12 @@ class Verifier:
         if token is not None:
             raise _unknown_token(token)
         payload = headers.get("x-amz-content-sha256") or presigned.payload or UNSIGNED_PAYLOAD
-        return self._check(claim, grant, method, path, presigned.query, headers, _payload(payload))
+        signed = self._check(claim, grant, method, path, presigned.query, headers, _payload(payload))
+        if claim.signed_headers == "host" and "x-amz-content-sha256" not in headers:
+            if len(self._links) >= _LINKS_LIMIT:
+                del self._links[next(iter(self._links))]
+            self._links[link] = presigned, grant, signed
+        return signed
 
     def _grant(self, claim: Claim) -> Grant:
         grant = self._grants.find(claim.credential)

@@ -12,13 +12,14 @@ from functools import partial
 from access.keyring import KeyRing
 from bus.local import LocalPartitionLog, partition_directory
 from index.directory import GenerationCounter
+from index.head_cache import HeadStamps
 from index.sqlite.writer import SqliteWriter
 from processors.facts_publisher import FactsPublisher
 from processors.materializer import Materializer
 from processors.sequencer import LocalSubmitter, Sequencer
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.data_dir import DataDir
-from strandline.services import GENERATION_FILE, index_file
+from strandline.services import GENERATION_FILE, STAMPS_FILE, index_file
 from strandline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ class Engine:
         self.started_at = int(time.time() * 1000)
         self.recovery: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._index = SqliteWriter(index_file(data))
+        self._stamps = HeadStamps(data.index / STAMPS_FILE)
+        self._index = SqliteWriter(index_file(data), stamps=self._stamps)
         self.keys = KeyRing(data.keys)
 
     async def start(self) -> None:
@@ -80,6 +82,7 @@ class Engine:
         await self._publisher.stop()
         await self._index.checkpoint()
         await self._index.close()
+        self._stamps.close()
         for partition_log in self.logs.values():
             partition_log.close()
 

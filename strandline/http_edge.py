@@ -92,8 +92,9 @@ def check_free(*addresses: str) -> None:
                 probe.bind((address.host, address.port))
                 probe.listen(1)
             except OSError as error:
-                reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-                raise ConfigurationError(f"the listen address {address} {reason}") from None
+                in_use = error.errno == errno.EADDRINUSE
+                why = "is in use" if in_use else f"cannot be used: {error.strerror}"
+                raise ConfigurationError(f"the listen address {address} {why}") from None
 
 
 def _server(app: Any, address: ListenAddress, interface: str) -> Server:

@@ -7,6 +7,7 @@ from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from gateway.request import Services
 from index.directory import BucketDirectory, GenerationCounter
+from index.head_cache import HeadStamps
 from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
 from ingest.producer import Producer
@@ -15,6 +16,7 @@ from strandline.data_dir import DataDir
 from strandline.settings import Settings
 
 GENERATION_FILE = "generation"
+STAMPS_FILE = "stamps"
 
 
 def open_blobs(settings: Settings, data: DataDir, keys: KeyRing) -> LocalBlobs:
@@ -34,7 +36,8 @@ class EmbeddedServices:
     def __init__(
         self, settings: Settings, data: DataDir, submitter: Submitter, blobs: LocalBlobs, keys: KeyRing
     ) -> None:
-        self._index = SqliteReader(index_file(data))
+        self._stamps = HeadStamps(data.index / STAMPS_FILE)
+        self._index = SqliteReader(index_file(data), self._stamps)
         self._generation = GenerationCounter(data.index / GENERATION_FILE)
         directory = BucketDirectory(self._index, self._generation)
         self.ports = Ports(submitter, blobs, self._index, directory, keys, settings.region)
@@ -48,6 +51,7 @@ class EmbeddedServices:
     def close(self) -> None:
         self._index.close()
         self._generation.close()
+        self._stamps.close()
 
 
 def index_file(data: DataDir) -> Path:

@@ -22,12 +22,13 @@ from strandline.settings import Settings
 READY = b"ready"
 SETTINGS_VARIABLE = "STRANDLINE_WORKER_SETTINGS"
 ACCESS_VARIABLE = "STRANDLINE_ROOT_ACCESS_KEY"
-SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"  # noqa: S105 (the variable's name)
+SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment by which a worker gets its settings: secrets are no business of the command line."""
-    environment = {SETTINGS_VARIABLE: settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})}
+    bare = settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})
+    environment = {SETTINGS_VARIABLE: bare}
     if settings.root_access_key is not None and settings.root_secret_key is not None:
         environment[ACCESS_VARIABLE] = settings.root_access_key
         environment[SECRET_VARIABLE] = settings.root_secret_key.get_secret_value()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from index.contract import ListEntry
+from index.head_cache import HeadCache, HeadStamps
 from index.sqlite.connection import open_reader
 from index.sqlite.failures import translate
 from index.sqlite.neighbours import check_neighbours
@@ -76,11 +77,13 @@ _UPLOAD_RANGES = _bounded(_UPLOADS)
 class SqliteReader:
     """`index.contract.IndexReader` on one SQLite file. Each call is one short read transaction."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stamps: HeadStamps | None = None) -> None:
+        """`stamps` of the index's writer: then heads are kept in memory for as long as they are true."""
         self._path = path
         self._connection = open_reader(path)
         self._execute = self._connection.execute
         self._versions = Versions(self._connection)
+        self._heads = HeadCache(stamps) if stamps is not None else None
 
     def close(self) -> None:
         self._connection.close()
@@ -103,6 +106,16 @@ class SqliteReader:
         return [self._open_bucket(name, record) for name, record in rows if name.startswith(prefix)]
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
+        if self._heads is None:
+            return self._current(bucket_id, key)
+        stamp, row = self._heads.get(bucket_id, key)
+        if row is None:
+            row = self._current(bucket_id, key)
+            if row is not None:
+                self._heads.keep(stamp, bucket_id, row)
+        return row
+
+    def _current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         # The newest version is the first entry of its key, so this wades through nothing either, and
         # `current` need not repeat the record.
         try:

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from index.contract import Change, KeyState, KeyWant, PendingFacts
+from index.contract import Change, ClearHead, KeyState, KeyWant, PendingFacts, SetHead
+from index.head_cache import HeadStamps
 from index.sqlite.changes import write_changes
 from index.sqlite.checkpoint import Checkpointer
 from index.sqlite.connection import open_writer
@@ -36,7 +37,9 @@ class SqliteWriter:
     IndexCorrupt.
     """
 
-    def __init__(self, path: Path, wal_limit: int = WAL_LIMIT) -> None:
+    def __init__(self, path: Path, wal_limit: int = WAL_LIMIT, stamps: HeadStamps | None = None) -> None:
+        self._stamps = stamps
+        self._stamped: list[tuple[bytes, str]] = []
         self._path = path
         self._connection = open_writer(path)
         self._versions = Versions(self._connection)
@@ -89,6 +92,8 @@ class SqliteWriter:
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         while self._gate is not None and not self._connection.in_transaction:
             await asyncio.shield(self._gate)
+        if self._stamps is not None:
+            self._stamp(changes)
         try:
             self._begin()
             write_changes(self._connection, partition, changes)
@@ -107,6 +112,10 @@ class SqliteWriter:
             self._abandon()
             raise translate(error, self._path) from error
         self._progress.committed()
+        if self._stamps is not None:
+            for bucket_id, key in self._stamped:
+                self._stamps.bump(bucket_id, key)
+            self._stamped.clear()
         if self._checkpointer.wal_bytes() >= self._next_checkpoint and self._background is None:
             self._background = asyncio.create_task(self._checkpoint_by_itself(), name="index-checkpoint")
 
@@ -152,6 +161,19 @@ class SqliteWriter:
         finally:
             self._checkpointer.close()
             self._connection.close()
+
+    def _stamp(self, changes: Sequence[Change]) -> None:
+        """Announce which heads change, before anybody can see it; again after the commit."""
+        assert self._stamps is not None
+        for change in changes:
+            if type(change) is SetHead:
+                place = change.bucket_id, change.row.key
+            elif type(change) is ClearHead:
+                place = change.bucket_id, change.key
+            else:
+                continue
+            self._stamps.bump(*place)
+            self._stamped.append(place)
 
     def _state(self, want: KeyWant) -> KeyState:
         bucket_id, key, version, upload_id, number = want

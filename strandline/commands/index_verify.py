@@ -5,6 +5,11 @@ import argparse
 from strandline.settings import Settings
 
 NAME = "index verify"
+KINDS = {
+    "only in the first": "only in the live index",
+    "only in the second": "only in the replayed log",
+    "differs": "differs",
+}
 HELP = "replay the log beside the live index and prove the two equal (a server may be running)"
 
 
@@ -26,6 +31,6 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in found.damage:
         print(f"damaged: {line}")
     for difference in found.differences:
-        print(f"{difference.table} {difference.row}: {difference.kind}".replace("first", "live index").replace("second", "replayed log"))
+        print(f"{difference.table} {difference.row}: {KINDS[difference.kind]}")
     print("equal" if found.equal else "NOT EQUAL: rebuild the index with `strandline index rebuild`")
     return 0 if found.equal else 1
