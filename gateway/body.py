@@ -6,7 +6,6 @@ what was announced, and a short one raises IncompleteBody.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -44,8 +43,11 @@ async def payload(request: Request) -> Payload:
     A small body has arrived when this returns; a larger one is not begun yet, so it can still be refused
     unread. Raises MissingContentLength, IncompleteBody, InvalidDigest, InvalidArgument, InvalidRequest.
     """
+    return await _payload(request, announced_checksum(request.headers))
+
+
+async def _payload(request: Request, announced: Announced) -> Payload:
     headers = request.headers
-    announced = announced_checksum(headers)
     md5 = parse_content_md5(headers["content-md5"]) if "content-md5" in headers else None
     if is_chunked(request.signing, headers):
         return await _framed(request, announced, md5)
@@ -72,11 +74,15 @@ async def whole(request: Request, limit: int, checksum_of_body: bool = True) -> 
         return b""
     if (content_length(headers) or 0) > limit + limit // 8:  # an eighth for the framing of chunks
         raise _too_large(limit)
-    body = await payload(request)
+    # The checksum of an object made of parts may end in their number: as a body's it could not be read.
+    about_body = (
+        headers
+        if checksum_of_body
+        else {name: value for name, value in headers.items() if not name.startswith("x-amz-checksum-")}
+    )
+    body = await _payload(request, announced_checksum(about_body))
     if body.size is not None and body.size > limit:
         raise _too_large(limit)
-    if not checksum_of_body:
-        body = replace(body, checksum_algorithm=None, checksum=None)
     data = body.chunks if isinstance(body.chunks, bytes) else b"".join([chunk async for chunk in body.chunks])
     digest_whole(body, data)
     return data

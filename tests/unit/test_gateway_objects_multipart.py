@@ -67,8 +67,13 @@ def test_checksums_of_parts(tmp_path: Path) -> None:
                 f"<Part><PartNumber>{number}</PartNumber><ETag>{stored.headers['etag']}</ETag>"
                 f"<ChecksumSHA256>{sums[number - 1]}</ChecksumSHA256></Part>"
             )
-        done = await client.complete("key", upload, listed)
         whole = base64.b64encode(hashlib.sha256(b"".join(map(base64.b64decode, sums))).digest()).decode()
+        wrong = base64.b64encode(bytes(32)).decode()
+        with pytest.raises(errors.BadDigest):
+            await client.complete("key", upload, listed, x_amz_checksum_sha256=wrong)
+        done = await client.complete(
+            "key", upload, listed, x_amz_checksum_sha256=f"{whole}-2", x_amz_checksum_type="COMPOSITE"
+        )
         assert done.element("ChecksumSHA256") == f"{whole}-2"
         assert done.element("ChecksumType") == "COMPOSITE"
         got = await client.get(x_amz_checksum_mode="ENABLED")
