@@ -6,14 +6,13 @@ from gateway.checksums import algorithm_asked, type_element, value_element
 from gateway.conditions import write_condition
 from gateway.copy_source import CopySource, check_copy_size, find_source
 from gateway.dates import iso_date
-from gateway.object_headers import attributes_of, storage_class_of, write_headers
+from gateway.object_headers import XML_TYPE, attributes_of, quoted, storage_class_of, write_headers
 from gateway.request import Request, Response
 from gateway.xml import document, escape
 from ingest.results import PutResult
 from schemas.errors import InvalidArgument, InvalidRequest
 from schemas.rows import Attributes, ObjectVersion
 
-XML_TYPE = ("content-type", "application/xml")
 REDIRECT = "x-amz-website-redirect-location"
 
 # Any of these makes a copy onto itself a change.
@@ -85,11 +84,6 @@ def _result(result: PutResult) -> bytes:
         f"<LastModified>{iso_date(result.created_at)}</LastModified>"
         f"{type_element(result.checksum)}{value_element(result.checksum)}",
     )
-
-
-def quoted(etag: str) -> str:
-    """An ETag as S3 writes it."""
-    return f'"{etag}"'
 
 
 HANDLERS = {"CopyObject": copy_object}

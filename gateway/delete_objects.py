@@ -7,9 +7,9 @@ from typing import NamedTuple
 from gateway.body import whole
 from gateway.checksums import announced
 from gateway.conditions import single_etag
-from gateway.copy_object import XML_TYPE
 from gateway.copy_source import KEY_LIMIT
 from gateway.errors import s3_error
+from gateway.object_headers import XML_TYPE
 from gateway.request import Request, Response
 from gateway.xml import Element, document, escape, parse
 from ingest.producer import Producer

@@ -1,8 +1,8 @@
 """ListParts: the parts of an upload in progress, by number."""
 
 from gateway.checksums import value_element
-from gateway.copy_object import XML_TYPE, quoted
 from gateway.dates import iso_date
+from gateway.object_headers import XML_TYPE, quoted
 from gateway.request import Request, Response
 from gateway.upload_part import find_upload
 from gateway.xml import document, escape

@@ -14,8 +14,7 @@ from gateway.checksums import (
     value_element,
 )
 from gateway.conditions import single_etag, write_condition
-from gateway.copy_object import XML_TYPE, quoted
-from gateway.object_headers import ENCRYPTED, attributes_of, write_headers
+from gateway.object_headers import ENCRYPTED, XML_TYPE, attributes_of, quoted, write_headers
 from gateway.request import Request, Response
 from gateway.xml import Element, document, escape, parse
 from ingest.results import CompletedPart, PutResult

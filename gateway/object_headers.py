@@ -40,6 +40,7 @@ STORAGE_CLASSES = frozenset(
 
 _DEFAULT_TYPE = ("content-type", "binary/octet-stream")
 _ACCEPT_RANGES = ("accept-ranges", "bytes")
+XML_TYPE = ("content-type", "application/xml")
 ENCRYPTED = ("x-amz-server-side-encryption", "AES256")
 DELETE_MARKER = ("x-amz-delete-marker", "true")
 
@@ -155,6 +156,11 @@ def version_headers(bucket: Bucket, version: ObjectVersion, length: int) -> Head
     if attributes.storage_class != "STANDARD":
         headers.append(("x-amz-storage-class", attributes.storage_class))
     return headers
+
+
+def quoted(etag: str) -> str:
+    """An ETag as S3 writes it."""
+    return f'"{etag}"'
 
 
 def unchanged_headers(bucket: Bucket, version: ObjectVersion) -> Headers:

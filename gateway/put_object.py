@@ -3,7 +3,7 @@
 from gateway.body import payload
 from gateway.checksums import checksum_headers
 from gateway.conditions import write_condition
-from gateway.object_headers import attributes_of, write_headers
+from gateway.object_headers import attributes_of, quoted, write_headers
 from gateway.request import Request, Response
 from ingest.intake import MAX_PUT_BYTES
 from ingest.payload import Payload
@@ -22,7 +22,7 @@ async def put_object(request: Request) -> Response:
         bucket, request.key, body, attributes, request.origin(), condition
     )
     headers = write_headers(bucket, result.version)
-    headers.append(("etag", f'"{result.etag}"'))
+    headers.append(("etag", quoted(result.etag)))
     if result.checksum is not None:
         headers.extend(checksum_headers(result.checksum))
     return Response(200, headers)

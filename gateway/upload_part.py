@@ -2,11 +2,10 @@
 
 from gateway.body import payload
 from gateway.checksums import CHECKSUM_HEADERS, value_element
-from gateway.copy_object import XML_TYPE, quoted
 from gateway.copy_source import check_copy_size, find_source
 from gateway.dates import iso_date
 from gateway.get_object import part_number
-from gateway.object_headers import ENCRYPTED
+from gateway.object_headers import ENCRYPTED, XML_TYPE, quoted
 from gateway.put_object import check_size
 from gateway.ranges import ByteRange, parse_copy_range
 from gateway.request import Request, Response
