@@ -19,8 +19,8 @@ help: ## list the targets
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Strandline needs Python 3.11 or later, and none was found: install one, or \
 	name it with make PYTHON=/path/to/python" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$("$(PYTHON)" -V); \
-	Strandline needs Python 3.11 or later" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo \
+	"Strandline needs Python 3.11 or later; $(PYTHON) is $$("$(PYTHON)" -V 2>&1 | tail -n 1)" >&2; exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
 
 # Stamps: an environment is made again only when the list of dependencies has changed.

@@ -4,7 +4,8 @@ A *slab* is one process's cells; the file holds one slab per process, and a scra
 process answers it. Only its own process writes a slab, from the event loop's thread, so there is neither a
 lock nor a lost update. What the numbers mean to Prometheus is in strandline/exposition.py.
 
-Layout of a slab, in cells of 8 bytes, native byte order (the file lives no longer than the server):
+The file begins with a cell that names its layout: another version's file is zeroed, not misread. Otherwise
+counters go on over a restart. Layout of a slab, in cells of 8 bytes, native byte order:
 
     per operation   one count per status of STATUSES, one more for any other status;
                     one count per latency bound of BOUNDS, one more for slower requests;
@@ -13,6 +14,7 @@ Layout of a slab, in cells of 8 bytes, native byte order (the file lives no long
     per gauge       one cell
 """
 
+import hashlib
 import mmap
 import os
 from bisect import bisect_left
@@ -69,14 +71,23 @@ class Metrics:
         self.gauges = tuple(gauges)
         self._slabs = slabs
         self._cells = len(self.operations) * OPERATION_CELLS + len(self.counters) + len(self.gauges)
-        self._map = _shared_memory(path, self._cells * CELL * slabs)
-        self._all = memoryview(self._map).cast("Q")
+        self._map = _shared_memory(path, CELL + self._cells * CELL * slabs)
+        self._memory = memoryview(self._map).cast("Q")
+        self._check_layout()
+        self._all = self._memory[1:]
         self._own = self._all[slab * self._cells : (slab + 1) * self._cells]
         self._bases = {name: number * OPERATION_CELLS for number, name in enumerate(self.operations)}
         extras = len(self.operations) * OPERATION_CELLS
         self._extras = {name: extras + n for n, name in enumerate((*self.counters, *self.gauges))}
         for name in self.gauges:
             self._own[self._extras[name]] = 0
+
+    def _check_layout(self) -> None:
+        described = repr((self.operations, STATUSES, BOUNDS, self.counters, self.gauges, self._slabs))
+        fingerprint = int.from_bytes(hashlib.blake2b(described.encode(), digest_size=8).digest(), "big")
+        if self._memory[0] != fingerprint:
+            self._map[:] = bytes(len(self._map))
+            self._memory[0] = fingerprint
 
     def request(self, operation: str, status: int, nanoseconds: int, received: int, sent: int) -> None:
         """Count one finished request: how long it took, and the bytes of its body and of the answer's."""
@@ -116,6 +127,7 @@ class Metrics:
         """Let go of the memory."""
         self._own.release()
         self._all.release()
+        self._memory.release()
         self._map.close()
 
 

@@ -12,7 +12,14 @@ from gateway.rest.models import DeletedObject, StoredObject
 from gateway.rest.object_headers import attributes_of
 from gateway.rest.object_key import OBJECT_KEY
 from gateway.rest.read_object import read_object
-from gateway.rest.schema import BYTES_BODY, CONDITIONS, READ_HEADERS, WRITE_HEADERS, header_parameters
+from gateway.rest.schema import (
+    BYTES_ANSWER,
+    BYTES_BODY,
+    CONDITIONS,
+    READ_HEADERS,
+    WRITE_HEADERS,
+    header_parameters,
+)
 from schemas.errors import InvalidArgument, InvalidRequest
 
 router = APIRouter(tags=["objects"])
@@ -46,19 +53,38 @@ async def put_by_query(call: Puts, bucket: str, key: Key) -> StoredObject:
     return await _put(call, bucket, key)
 
 
-@router.get(BY_PATH, operation_id="GetObject", summary="Read an object", openapi_extra=_GET)
+@router.get(
+    BY_PATH,
+    operation_id="GetObject",
+    summary="Read an object",
+    openapi_extra=_GET,
+    response_class=Response,
+    responses={200: BYTES_ANSWER, 206: BYTES_ANSWER, 304: {"description": "The client's copy is still good"}},
+)
 async def get_by_path(call: Gets, bucket: str, key: str, version: Version = None) -> Response:
     """The bytes; 206 for a range, 304 when the client's copy is still good."""
     return await _read(call, bucket, path_key(key), version)
 
 
-@router.head(BY_PATH, operation_id="HeadObject", summary="Headers of an object", openapi_extra=_GET)
+@router.head(
+    BY_PATH,
+    operation_id="HeadObject",
+    summary="Headers of an object",
+    openapi_extra=_GET,
+    response_class=Response,
+)
 async def head_by_path(call: Heads, bucket: str, key: str, version: Version = None) -> Response:
     """As GET, without the bytes."""
     return await _read(call, bucket, path_key(key), version)
 
 
-@router.head(BY_QUERY, operation_id="HeadObjectByQuery", summary="Headers of an object", openapi_extra=_GET)
+@router.head(
+    BY_QUERY,
+    operation_id="HeadObjectByQuery",
+    summary="Headers of an object",
+    openapi_extra=_GET,
+    response_class=Response,
+)
 async def head_by_query(call: Heads, bucket: str, key: Key, version: Version = None) -> Response:
     """As by path, for any key."""
     return await _read(call, bucket, key, version)

@@ -25,6 +25,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 _BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 BYTES_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": _BINARY}}
+BYTES_ANSWER: dict[str, Any] = {"description": "The bytes asked for", "content": _BINARY}
 
 CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 READ_HEADERS = ("range", "if-range", *CONDITIONS)

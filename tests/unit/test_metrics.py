@@ -96,3 +96,13 @@ def test_processes_share_and_a_successor_goes_on(tmp_path: Path) -> None:
 def test_slab_numbers_are_checked() -> None:
     with pytest.raises(ValueError, match="slab 2 is not one of 2"):
         Metrics([], slab=2, slabs=2)
+
+
+def test_counters_go_on_over_a_restart_and_another_layout_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "metrics"
+    for expected in (1, 2):
+        metrics = Metrics(["GetObject"], ["log_syncs"], path=path)
+        metrics.add("log_syncs")
+        assert metrics.total("log_syncs") == expected
+        metrics.close()
+    assert Metrics(["PutObject"], ["log_syncs"], path=path).total("log_syncs") == 0
