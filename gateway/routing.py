@@ -42,7 +42,7 @@ def check_key(key: str) -> None:
 
 
 def parse_query(raw: str) -> dict[str, str]:
-    """Parameters of a raw query string; of a repeated one the first. Raises InvalidArgument when not UTF-8."""
+    """Parameters of a raw query string; of a repeated one the first. Raises InvalidArgument (not UTF-8)."""
     query: dict[str, str] = {}
     for item in raw.split("&"):
         name, _, value = item.partition("=")
