@@ -49,6 +49,10 @@ class Raw:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
         self._connection.close()
 
     def signing_key(self, day: str) -> bytes:
