@@ -19,6 +19,7 @@ from tests.store import ORIGIN, embedded_store
 
 def fill(folder: Path) -> None:
     """A store with a bucket, two objects and a delete."""
+
     async def run() -> None:
         async with embedded_store(folder) as store:
             bucket = await store.producer.create_bucket("photos", "owner", ORIGIN)
