@@ -5,12 +5,12 @@ from gateway.bucket_names import check_bucket_name
 from gateway.continuation import decode_token, encode_token
 from gateway.dates import iso_date
 from gateway.listing_parameters import number_parameter
+from gateway.object_headers import XML_TYPE
 from gateway.request import Request, Response
 from gateway.xml import DECLARATION, NAMESPACE, document, escape, parse
 from schemas.errors import InvalidArgument, InvalidLocationConstraint, NotImplementedOperation
 from schemas.rows import Bucket
 
-XML_TYPE = ("content-type", "application/xml")
 CONFIGURATION_LIMIT = 64 * 1024  # bytes of an XML body
 MAX_BUCKETS = 10_000
 DEFAULT_REGION = "us-east-1"  # the one region that LocationConstraint names by being empty

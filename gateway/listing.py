@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from gateway import listing_xml as render
 from gateway.continuation import decode_token, encode_token
 from gateway.listing_parameters import Asked, asked
+from gateway.object_headers import XML_TYPE
 from gateway.request import Request, Response
 from gateway.xml import document, escape
 from query.pages import ObjectPage, UploadPage, VersionPage
 from schemas.errors import InvalidArgument
-
-XML_TYPE = ("content-type", "application/xml")
 
 _NO_OBJECTS = ObjectPage([], [], False, "")
 _NO_VERSIONS = VersionPage([], [], [], False, "", "")

@@ -1,7 +1,8 @@
 """The versioning state of a bucket: read and changed."""
 
 from gateway.body import whole
-from gateway.bucket import CONFIGURATION_LIMIT, XML_TYPE
+from gateway.bucket import CONFIGURATION_LIMIT
+from gateway.object_headers import XML_TYPE
 from gateway.request import Request, Response
 from gateway.xml import document, parse
 from schemas.errors import MalformedXML, NotImplementedOperation
