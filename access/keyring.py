@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from schemas.errors import BlobCorrupt, ConfigurationError, KeyMissing
 from schemas.ids import uuid7
+from schemas.randomness import RandomTokens
 
 MASTER_HEADER = "strandline master key 1"
 BUCKET_KEY_MAGIC = b"SLbkey1\n"
@@ -42,6 +43,7 @@ class KeyRing:
         self._bucket_keys = self._directory / "bucket-keys"
         self._now = now
         self._ciphers: dict[str, tuple[AESGCM, float]] = {}
+        self._nonces = RandomTokens(12)
         self._bucket_keys.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._master = AESGCM(self._load_master())
 
@@ -63,7 +65,7 @@ class KeyRing:
         """The data key encrypted under that bucket key: nonce (12) ‖ ciphertext (32) ‖ tag (16).
 
         Raises KeyMissing without the bucket key."""
-        nonce = os.urandom(12)
+        nonce = self._nonces()
         return nonce + self._cipher(key_id).encrypt(nonce, data_key, DATA_KEY_CONTEXT)
 
     def unwrap(self, key_id: str, wrapped: bytes) -> bytes:

@@ -9,7 +9,6 @@ last frame from the others: a run cut short, continued or reordered does not dec
 tag; the crc lets a scrub find damage without any key.
 """
 
-import os
 from struct import Struct
 
 from awscrt.checksums import crc32c
@@ -46,21 +45,20 @@ def nonce_of(frame: int) -> bytes:
     return frame.to_bytes(12, "big")
 
 
-def encrypt_extent(data: bytes) -> tuple[bytes, list[bytes]]:
-    """A fresh data key, and the pieces that joined are the frames of a small extent (at least one byte)."""
-    key = os.urandom(32)
+def encrypt_extent(key: bytes, data: bytes) -> list[bytes]:
+    """The pieces that joined are the frames of a small extent (at least one byte) under a fresh data key."""
     cipher = AESGCM(key)
     length = len(data)
     if length <= FRAME_SIZE:
         sealed = cipher.encrypt(FIRST_NONCE, data, CONTEXT_LAST)
-        return key, [sealed, _pack_crc(crc32c(sealed))]
+        return [sealed, _pack_crc(crc32c(sealed))]
     pieces: list[bytes] = []
     view = memoryview(data)
     for start in range(0, length, FRAME_SIZE):
         context = CONTEXT_MORE if start + FRAME_SIZE < length else CONTEXT_LAST
         sealed = cipher.encrypt(nonce_of(start // FRAME_SIZE), view[start : start + FRAME_SIZE], context)
         pieces += sealed, _pack_crc(crc32c(sealed))
-    return key, pieces
+    return pieces
 
 
 def encrypt_into(cipher: AESGCM, plain: memoryview, first: int, last: bool, out: memoryview) -> int:

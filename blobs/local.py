@@ -22,6 +22,7 @@ from blobs.sweeping import Candidates, mark_live
 from schemas.errors import BlobMissing
 from schemas.ids import uuid7, uuid7_milliseconds
 from schemas.manifest import NO_BYTES, Extent, Manifest
+from schemas.randomness import RandomTokens
 
 INLINE_LIMIT = 512
 PACK_LIMIT = 1024 * 1024
@@ -57,6 +58,7 @@ class LocalBlobs:
         self.inline_limit, self.pack_limit = inline_limit, pack_limit
         self.recovered: list[Recovered] = []
         self._keys, self._fsync, self._new_id = keys, fsync, new_id
+        self._new_key = RandomTokens(32)
         self._files: Files = OsFiles() if files is None else files
         self._places = Places(root)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="blobs")
@@ -96,7 +98,8 @@ class LocalBlobs:
             return Manifest("file", (await self._store_file(key_id, data),))
         if not length:
             return NO_BYTES
-        key, pieces = encrypt_extent(data)
+        key = self._new_key()
+        pieces = encrypt_extent(key, data)
         data_key = self._keys.wrap(key_id, key)
         stored = stored_length(length)
         if length <= self.inline_limit:

@@ -66,8 +66,11 @@ class PackFile:
         """Append a batch of records, durably. On StorageFull nothing was appended and the pack is good."""
         try:
             with full_device(self.path):
-                pwrite_all(self._files, self.fd, batch, self.end)
-                self.sync()
+                if not self._fsync:
+                    pwrite_all(self._files, self.fd, batch, self.end)
+                elif self._files.pwrite_sync(self.fd, batch, self.end) != len(batch):
+                    pwrite_all(self._files, self.fd, batch, self.end)
+                    self.sync()
         except Exception:
             # Cut off what may have been written, so that no half of it is ever taken for a record.
             self._files.ftruncate(self.fd, self.end)

@@ -83,14 +83,10 @@ async def _update(
 ) -> Bucket:
     """Compare and set on the bucket's epoch; a lost race is tried again on what the winner left."""
     for _ in range(ATTEMPTS):
-        event = BucketUpdate(
-            origin, bucket.name, bucket.bucket_id, bucket.epoch, versioning, status
-        )
+        event = BucketUpdate(origin, bucket.name, bucket.bucket_id, bucket.epoch, versioning, status)
         receipt = await ports.submitter.submit(POLICIES, POLICY_PARTITION, encode_event(event))
         if not receipt.refusal:
-            return msgspec.structs.replace(
-                bucket, epoch=receipt.epoch, versioning=versioning, status=status
-            )
+            return msgspec.structs.replace(bucket, epoch=receipt.epoch, versioning=versioning, status=status)
         fresh = await ports.directory.refresh(bucket.name)
         if receipt.refusal == "no-such-bucket" or fresh is None or fresh.bucket_id != bucket.bucket_id:
             raise NoSuchBucket("The specified bucket does not exist", BucketName=bucket.name)

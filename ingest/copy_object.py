@@ -1,6 +1,5 @@
 """CopyObject: a new version that refers to the source's bytes; nothing is read unless a checksum asks."""
 
-import os
 from collections.abc import AsyncIterator
 
 from blobs.contract import BlobStore
@@ -31,7 +30,7 @@ async def copy_object(
         checksum = await _checksum_of(ports.blobs, source, checksum_algorithm)
     manifest = await _share(ports, bucket, source.manifest or NO_BYTES)
     event = ObjectPut(
-        origin, bucket.bucket_id, bucket.epoch, key, os.urandom(8), bucket.owner_id, source.size,
+        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, source.size,
         source.etag, attributes, manifest, checksum, condition,
     )  # fmt: skip
     receipt = await submit_key_event(ports, bucket, event)

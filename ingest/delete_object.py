@@ -1,7 +1,5 @@
 """DeleteObject: one event; apply decides whether it removes, marks or finds nothing."""
 
-import os
-
 from ingest.ports import Ports
 from ingest.results import DeleteResult
 from ingest.submission import submit_key_event
@@ -19,7 +17,7 @@ async def delete_object(
 ) -> DeleteResult:
     """Delete a key, or one version of it for good. Deleting what is not there succeeds."""
     event = ObjectDelete(
-        origin, bucket.bucket_id, bucket.epoch, key, os.urandom(8), origin.actor, version, condition
+        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), origin.actor, version, condition
     )
     receipt = await submit_key_event(ports, bucket, event)
     return DeleteResult(receipt.version, receipt.delete_marker)

@@ -17,6 +17,10 @@ from schemas.errors import BadDigest, ContentSHA256Mismatch, IncompleteBody
 from schemas.rows import Checksum
 
 
+GIL_PIECE = 2047  # bytes; hashlib releases the interpreter lock from 2048 on
+SMALL_BODY = 16 * 1024
+
+
 class Digested(NamedTuple):
     """What is kept of a verified body: its ETag (hexadecimal MD5, no quotes), its checksum, its bytes."""
 
@@ -66,9 +70,20 @@ def digest_whole(payload: Payload, body: bytes) -> Digested:
     algorithm = ALGORITHMS.get(payload.checksum_algorithm or DEFAULT_ALGORITHM)
     if algorithm is None:
         algorithm = algorithm_named(payload.checksum_algorithm or DEFAULT_ALGORITHM)
-    md5 = hashlib.md5(body, usedforsecurity=False).digest()
+    md5 = _md5(body)
     sha256 = None if payload.sha256 is None else hashlib.sha256(body).digest()
     return _verified(payload, len(body), md5, algorithm.name, algorithm.once(body), sha256)
+
+
+def _md5(body: bytes) -> bytes:
+    """MD5 of a body. A small one is fed in pieces below hashlib's HASHLIB_GIL_MINSIZE: letting go of the
+    interpreter and waiting to get it back takes longer than the hashing itself."""
+    if len(body) > SMALL_BODY:
+        return hashlib.md5(body, usedforsecurity=False).digest()
+    running = hashlib.md5(usedforsecurity=False)
+    for start in range(0, len(body), GIL_PIECE):
+        running.update(body[start : start + GIL_PIECE])
+    return running.digest()
 
 
 def _verified(

@@ -46,9 +46,7 @@ async def store_part(ports: Ports, key_id: str, payload: Payload) -> Stored:
     return await _stream(ports, key_id, payload, _once(chunks) if isinstance(chunks, bytes) else chunks)
 
 
-async def _stream(
-    ports: Ports, key_id: str, payload: Payload, chunks: AsyncIterator[bytes]
-) -> Stored:
+async def _stream(ports: Ports, key_id: str, payload: Payload, chunks: AsyncIterator[bytes]) -> Stored:
     digests = Digests(payload)
     announced = payload.size
     limit = MAX_PUT_BYTES if announced is None else announced

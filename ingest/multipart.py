@@ -1,6 +1,5 @@
 """Multipart uploads: create, parts, complete, abort."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -128,7 +127,7 @@ async def complete_upload(
         joined = _join(upload, rows, named)
         _check_whole(joined, object_size, checksum)
         event = ObjectPut(
-            origin, bucket.bucket_id, bucket.epoch, key, os.urandom(8), upload.owner_id, joined.size,
+            origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), upload.owner_id, joined.size,
             joined.etag, upload.attributes,
             await ports.blobs.spill(bucket.key_id, joined.manifest),
             joined.checksum, condition, upload_id, upload.part_seq,
@@ -142,9 +141,7 @@ async def complete_upload(
     raise ServiceUnavailable("Parts of the upload keep arriving; please try again.")
 
 
-async def abort_upload(
-    ports: Ports, bucket: Bucket, key: str, upload_id: str, origin: Origin
-) -> None:
+async def abort_upload(ports: Ports, bucket: Bucket, key: str, upload_id: str, origin: Origin) -> None:
     """Give an upload up; its parts are freed."""
     for _ in range(ATTEMPTS):
         upload, rows = await _read(ports, bucket, key, upload_id)
@@ -160,9 +157,7 @@ async def abort_upload(
     raise ServiceUnavailable("Parts of the upload keep arriving; please try again.")
 
 
-async def _read(
-    ports: Ports, bucket: Bucket, key: str, upload_id: str
-) -> tuple[Upload, dict[int, Part]]:
+async def _read(ports: Ports, bucket: Bucket, key: str, upload_id: str) -> tuple[Upload, dict[int, Part]]:
     """The upload and all of its parts. The upload is read first: a part that lands in between raises
     its part_seq, and apply then refuses what was decided on this reading."""
     upload = await ports.index.upload(bucket.bucket_id, key, upload_id)
@@ -209,8 +204,7 @@ def _join(upload: Upload, rows: dict[int, Part], named: Sequence[CompletedPart])
         )
     used = {part.number for part in chosen}
     infos = tuple(
-        PartInfo(part.number, part.size, part.checksum.value if part.checksum else None)
-        for part in chosen
+        PartInfo(part.number, part.size, part.checksum.value if part.checksum else None) for part in chosen
     )
     extents = tuple(extent for part in chosen for extent in part.manifest.extents)
     return _Joined(
@@ -284,9 +278,7 @@ def _check_type(upload: Upload, announced: str | None) -> None:
         )
 
 
-def _check_whole(
-    joined: _Joined, object_size: int | None, checksum: tuple[str, str] | None
-) -> None:
+def _check_whole(joined: _Joined, object_size: int | None, checksum: tuple[str, str] | None) -> None:
     if object_size is not None and object_size != joined.size:
         raise InvalidRequest(
             f"The provided 'x-amz-mp-object-size' header value {object_size} does not match what was "

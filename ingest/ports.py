@@ -1,12 +1,14 @@
 """What the write path stands on: the log, the bytes, the index, the buckets, the bucket keys."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from blobs.contract import BlobStore
 from bus.contract import Submitter
 from index.contract import IndexReader
 from index.directory import BucketDirectory
+from schemas.randomness import RandomTokens
 
 
 class BucketKeys(Protocol):
@@ -27,3 +29,4 @@ class Ports:
     directory: BucketDirectory
     keys: BucketKeys
     region: str = "us-east-1"
+    new_nonce: Callable[[], bytes] = field(default_factory=lambda: RandomTokens(8))

@@ -63,9 +63,7 @@ class Producer:
         """A new version of the same bytes with other attributes, if the key's ETag is still that of
         `current`; else PreconditionFailed."""
         condition = Condition(if_match=current.etag)
-        return copy_object(
-            self._ports, bucket, current.key, current, attributes, origin, None, condition
-        )
+        return copy_object(self._ports, bucket, current.key, current, attributes, origin, None, condition)
 
     def delete_object(
         self,
@@ -88,9 +86,7 @@ class Producer:
         checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
     ) -> Awaitable[Upload]:
         """Begin a multipart upload. Raises InvalidRequest for an algorithm that lacks that type."""
-        return create_upload(
-            self._ports, bucket, key, attributes, origin, checksum_algorithm, checksum_type
-        )
+        return create_upload(self._ports, bucket, key, attributes, origin, checksum_algorithm, checksum_type)
 
     def put_part(
         self, bucket: Bucket, upload: Upload, number: int, payload: Payload, origin: Origin
@@ -130,9 +126,7 @@ class Producer:
             checksum_type,
         )  # fmt: skip
 
-    def abort_upload(
-        self, bucket: Bucket, key: str, upload_id: str, origin: Origin
-    ) -> Awaitable[None]:
+    def abort_upload(self, bucket: Bucket, key: str, upload_id: str, origin: Origin) -> Awaitable[None]:
         """Give an upload up; its parts are freed. Raises NoSuchUpload."""
         return abort_upload(self._ports, bucket, key, upload_id, origin)
 

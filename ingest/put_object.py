@@ -1,7 +1,5 @@
 """PutObject: the bytes into blobs, then one event, then the receipt."""
 
-import os
-
 from ingest.intake import store_object
 from ingest.payload import Payload
 from ingest.ports import Ports
@@ -23,7 +21,7 @@ async def put_object(
     """Store an object; see `ingest.producer.Producer.put_object` for the errors."""
     stored = await store_object(ports, bucket.key_id, payload)
     event = ObjectPut(
-        origin, bucket.bucket_id, bucket.epoch, key, os.urandom(8), bucket.owner_id, stored.size,
+        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, stored.size,
         stored.etag, attributes, stored.manifest, stored.checksum, condition,
     )  # fmt: skip
     receipt = await submit_key_event(ports, bucket, event)

@@ -66,9 +66,7 @@ async def submit_key_event(ports: Ports, bucket: Bucket, event: KeyEventT) -> Re
     raise ServiceUnavailable(f"The bucket {bucket.name} is being changed; please try again.")
 
 
-async def _resolve_anew(
-    ports: Ports, bucket: Bucket, event: KeyEventT, partition: int
-) -> KeyEventT:
+async def _resolve_anew(ports: Ports, bucket: Bucket, event: KeyEventT, partition: int) -> KeyEventT:
     """The event under the bucket's present epoch."""
     fresh = await ports.directory.refresh(bucket.name)
     if fresh is None or fresh.bucket_id != event.bucket_id:

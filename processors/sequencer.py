@@ -7,12 +7,19 @@ the event loop; the writers of both wait. So one fdatasync serves every writer t
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from bus.contract import PartitionLog
+from bus.flusher import Flusher
 from processors.materializer import Materializer
-from schemas.errors import LogError, LogUnavailable, StorageFull, StrandlineError, SubmitTimeout
+from schemas.errors import (
+    LogError,
+    LogUnavailable,
+    ServiceUnavailable,
+    StorageFull,
+    StrandlineError,
+    SubmitTimeout,
+)
 from schemas.events import EVENT_LIMIT
 from schemas.receipts import Receipt
 
@@ -55,7 +62,6 @@ class Sequencer:
         self._applied = applied
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"log-{name}")
         self._task: asyncio.Task[None] | None = None
         self._reaper: asyncio.Task[None] | None = None
         self._in_hand: list[list[_Waiting]] = []
@@ -77,6 +83,7 @@ class Sequencer:
         return replayed
 
     def start(self) -> None:
+        self._flusher = Flusher(f"log-{self._name}")
         self._task = asyncio.create_task(self._run(), name=f"sequencer-{self._name}")
         self._reaper = asyncio.create_task(self._reap(), name=f"sequencer-deadlines-{self._name}")
 
@@ -88,6 +95,13 @@ class Sequencer:
     @property
     def log_end(self) -> int:
         return self._log.end_offset
+
+    async def drop_before(self, offset: int) -> int:
+        """Drop segments of the log that lie below `offset`; returns the new start offset. On the log's own
+        thread, since dropping must not meet an append."""
+        if self._stopping or self._failure is not None:
+            return self._log.start_offset
+        return await self._flusher.run(self._log.drop_before, offset)
 
     def submit(self, payload: bytes) -> "asyncio.Future[Receipt]":
         """Queue an event. Raises LogUnavailable when it cannot be taken."""
@@ -113,7 +127,8 @@ class Sequencer:
             await self._task
         if self._reaper is not None:
             self._reaper.cancel()
-        self._thread.shutdown(wait=True)
+            await asyncio.gather(self._reaper, return_exceptions=True)
+            await self._flusher.stop()
 
     async def _reap(self) -> None:
         """Once a second, answer the writers whose deadline has passed. One sweep for all of them costs
@@ -153,17 +168,13 @@ class Sequencer:
                 self._in_hand.remove(batch)
                 appending = None
                 continue
-            except BaseException as error:
-                # What became of the batch is unknown, so its writers must not take it for refused.
-                self._answer_error(batch, SubmitTimeout(f"the log failed while writing: {error}"))
-                raise
             appending = self._append_next() if self._queue else None
             try:
                 await self._apply(batch, offset, time)
             except BaseException:
                 if appending is not None:
                     await asyncio.wait([appending[1]])
-                    self._answer_error(appending[0], SubmitTimeout("the log stopped before the event was applied"))
+                    appending[1].exception()
                 raise
             self._in_hand.remove(batch)
 
@@ -171,8 +182,7 @@ class Sequencer:
         batch = self._take()
         self._in_hand.append(batch)
         payloads = [waiting.payload for waiting in batch]
-        loop = asyncio.get_running_loop()
-        return batch, loop.run_in_executor(self._thread, self._log.append, payloads)
+        return batch, self._flusher.run(self._log.append, payloads)
 
     def _take(self) -> list[_Waiting]:
         """The next events, at most BATCH_EVENTS of them and about BATCH_BYTES."""
@@ -196,12 +206,11 @@ class Sequencer:
             try:
                 applied = await self._materializer.apply(offset, times, payloads)
                 break
-            except StorageFull as error:
+            except (StorageFull, ServiceUnavailable) as error:
                 # The events are in the log for good, so they must be applied before any later one.
-                log.error("no space left for the index, trying again: %s", error.message)
+                log.error("the index cannot be written, trying again: %s", error.message)
                 self._fail_new_writers(error)
                 if self._stopping:
-                    self._answer_error(batch, SubmitTimeout("no space left for the index"))
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
         self._publish(offset + len(batch) - 1, applied.facts)
@@ -210,13 +219,16 @@ class Sequencer:
             if not waiting.receipt.done():
                 waiting.receipt.set_result(receipt)
 
-    def _fail_new_writers(self, error: StorageFull) -> None:
+    def _fail_new_writers(self, error: StrandlineError) -> None:
         queue, self._queue = self._queue, []
-        self._answer_error(queue, LogUnavailable(f"no space left for the index: {error.message}"))
+        self._answer_error(queue, LogUnavailable(f"the index cannot be written: {error.message}"))
 
     def _stop_loudly(self, error: StrandlineError) -> None:
         self._failure = error
         log.critical("the log %s has stopped: %s", self._name, error.message)
+        # Events in hand may be in the log, and are then applied at the next start.
+        for batch in self._in_hand:
+            self._answer_error(batch, SubmitTimeout(f"the log {self._name} has stopped: {error.message}"))
         queue, self._queue = self._queue, []
         self._answer_error(queue, LogUnavailable(f"the log {self._name} has stopped: {error.message}"))
 

@@ -9,8 +9,8 @@ from schemas.manifest import Manifest
 
 FactType = Literal[
     "object.created",
-    "object.deleted",       # the object was removed for good
-    "object.marked",        # a delete marker was put on the key
+    "object.deleted",  # the object was removed for good
+    "object.marked",  # a delete marker was put on the key
     "upload.created",
     "part.stored",
     "upload.aborted",
@@ -19,7 +19,7 @@ FactType = Literal[
     "bucket.deleted",
     "epoch.set",
     "refused",
-    "nothing",              # applied, and nothing changed (delete of a key that is not there)
+    "nothing",  # applied, and nothing changed (delete of a key that is not there)
 ]
 
 

@@ -6,16 +6,16 @@ import msgspec
 
 # Why apply refused an event.
 Refusal = Literal[
-    "",                     # applied
-    "stale-epoch",          # the bucket changed since ingest read it: resolve anew and try again
-    "bucket-fenced",        # the bucket is about to be deleted: wait and try again
+    "",  # applied
+    "stale-epoch",  # the bucket changed since ingest read it: resolve anew and try again
+    "bucket-fenced",  # the bucket is about to be deleted: wait and try again
     "no-such-bucket",
     "bucket-exists",
     "precondition-failed",  # If-Match or If-None-Match
-    "no-such-key",          # If-Match on a key that is not there
+    "no-such-key",  # If-Match on a key that is not there
     "no-such-version",
     "no-such-upload",
-    "part-landed-since",    # Complete or Abort raced with a part: read the parts anew and try again
+    "part-landed-since",  # Complete or Abort raced with a part: read the parts anew and try again
 ]
 
 

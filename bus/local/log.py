@@ -7,7 +7,7 @@ from threading import Lock
 from typing import NoReturn
 
 from bus.contract import Record
-from bus.files import OUT_OF_SPACE, Files, Handle, make_directory, write_fully
+from bus.files import OUT_OF_SPACE, Files, Handle, SystemFiles, make_directory, write_fully
 from bus.local.frame import encode_frame
 from bus.local.recovery import Recovery, recover
 from bus.local.reserve import Reserve
@@ -51,7 +51,7 @@ class LocalPartitionLog:
         files: Files | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
-        self._files = files or Files()
+        self._files = files or SystemFiles()
         self._directory = os.path.abspath(directory)
         self._generation = generation
         self._partition = partition
@@ -124,13 +124,17 @@ class LocalPartitionLog:
         frame = encode_frame(base, payloads, now, self._durable)
         if self._position + len(frame) > self._segment_size and base > self._segments[-1].base:
             self._roll(now)
-        self._write(frame)
+        # When all before it is durable, the frame can be written and synced in one call.
+        at_once = sync and self._durable == base
+        self._write(frame, at_once)
         self._segments[-1].remember(base, self._position)
         self._position += len(frame)
         self._end = base + len(payloads)
         self._time = now
         self._marked = False
-        if sync:
+        if at_once:
+            self._durable = self._end
+        elif sync:
             self._datasync(self._handle, self._end)
         self._publish()
         if self._position > self._reserve.wake:
@@ -185,19 +189,27 @@ class LocalPartitionLog:
         for wake in self._listeners:
             wake()
 
-    def _write(self, frame: bytes) -> None:
-        """Put the frame at the end. On a full disk nothing of it stays behind."""
+    def _write(self, frame: bytes, sync: bool = False) -> None:
+        """Put the frame at the end, durably with `sync`. On a full disk nothing of it stays behind."""
         end = self._position + len(frame)
         if end > self._reserve.filled:
             self._reserve.claim(end)
         try:
-            if self._files.pwrite(self._handle.fd, frame, self._position) != len(frame):
+            if sync:
+                with self._sync_lock:
+                    self._write_synced(frame)
+            elif self._files.pwrite(self._handle.fd, frame, self._position) != len(frame):
                 write_fully(self._files, self._handle.fd, frame, self._position)
         except OSError as error:
             if error.errno not in OUT_OF_SPACE:
                 self._break("a write failed", error)
             self._undo()
             raise StorageFull(f"no space for {len(frame)} bytes of log in {self._directory}") from error
+
+    def _write_synced(self, frame: bytes) -> None:
+        if self._files.pwrite_sync(self._handle.fd, frame, self._position) != len(frame):
+            write_fully(self._files, self._handle.fd, frame, self._position)
+            self._files.fdatasync(self._handle.fd)
 
     def _undo(self) -> None:
         """Remove a frame that was written in part."""

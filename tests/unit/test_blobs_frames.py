@@ -37,7 +37,8 @@ def decrypt_all(key: bytes, stored: bytes, length: int) -> bytes:
 @pytest.mark.parametrize("size", SIZES)
 def test_round_trip(size: int) -> None:
     data = os.urandom(size)
-    key, pieces = encrypt_extent(data)
+    key = os.urandom(32)
+    pieces = encrypt_extent(key, data)
     stored = b"".join(pieces)
     assert len(stored) == stored_length(size)
     assert decrypt_all(key, stored, size) == data
@@ -57,7 +58,8 @@ def test_streamed_frames_are_the_same_as_those_made_at_once(size: int, cut: int)
 
 @given(st.binary(min_size=1, max_size=200), st.data())
 def test_any_flipped_bit_is_noticed_by_tag_and_crc(data: bytes, draw: st.DataObject) -> None:
-    key, pieces = encrypt_extent(data)
+    key = os.urandom(32)
+    pieces = encrypt_extent(key, data)
     stored = bytearray(b"".join(pieces))
     position = draw.draw(st.integers(0, len(stored) - 1))
     stored[position] ^= 1 << draw.draw(st.integers(0, 7))
@@ -69,7 +71,8 @@ def test_any_flipped_bit_is_noticed_by_tag_and_crc(data: bytes, draw: st.DataObj
 
 def test_reordered_cut_and_continued_runs_do_not_decrypt() -> None:
     data = os.urandom(2 * FRAME_SIZE)
-    key, pieces = encrypt_extent(data)
+    key = os.urandom(32)
+    pieces = encrypt_extent(key, data)
     cipher = AESGCM(key)
     first, second = pieces[0], pieces[2]
     assert decrypt_frame(cipher, 0, False, first) + decrypt_frame(cipher, 1, True, second) == data

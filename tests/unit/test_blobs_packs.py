@@ -50,7 +50,7 @@ def batch_of(payloads: list[bytes], start: int) -> bytes:
 
 
 def frames(size: int = 100) -> bytes:
-    return b"".join(encrypt_extent(os.urandom(size))[1])
+    return b"".join(encrypt_extent(os.urandom(32), os.urandom(size)))
 
 
 def written(places: Places, batches: list[list[bytes]], ahead: int = 8192) -> PackFile:
