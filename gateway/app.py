@@ -116,6 +116,8 @@ class Application:
             headers.append(("x-amz-request-id", request_id.hex()))
             headers.append(self._host_id_header)
             headers.append(_SERVER)
+            if request is not None and "expect" in request.headers:
+                _mind_expectation(request.headers, headers)
             if chunks is not None:
                 sent, code = await self._stream(protocol, status, headers, body, chunks, request_id)
             elif body and scope.method != "HEAD":
@@ -247,6 +249,14 @@ class Application:
 def _address(client: str) -> str:
     """The address without the port."""
     return client[: client.rfind(":")]
+
+
+def _mind_expectation(asked: dict[str, str], headers: list[tuple[str, str]]) -> None:
+    """Close the connection after an answer that no "100 Continue" came before: the HTTP server sends none for
+    an empty body, and botocore of 2023 and before (the AWS CLI of Debian 12) then misreads the next answer
+    on the same connection and waits for ever."""
+    if asked.get("content-length") == "0":
+        headers.append(("connection", "close"))
 
 
 def _unreadable(names: list[str], headers: dict[str, str]) -> InvalidArgument:

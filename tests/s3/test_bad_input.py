@@ -205,6 +205,12 @@ def test_a_body_is_asked_for_only_when_the_request_is_good(store: Store, raw: Ra
         assert b" 403 " in link.recv(65536).split(b"\r\n")[0]
 
 
+def test_an_empty_body_that_is_announced_ends_the_connection(raw: Raw, bucket: str) -> None:
+    """The AWS CLI sends Expect with empty files too, and loses its place when no 100 comes."""
+    answer = raw.send("PUT", f"/{bucket}/k", {"Expect": "100-continue"})
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+
 def test_slow_clients_do_not_stop_others(store: Store, s3: Any, bucket: str) -> None:
     links = [connect(store) for _ in range(100)]
     try:
