@@ -4,7 +4,7 @@ Everything stored is encrypted under a data key of its own and checksummed per f
 return is durable.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from schemas.manifest import Extent, Manifest
@@ -67,6 +67,10 @@ class BlobStore(Protocol):
     async def free(self, manifest: Manifest) -> int:
         """Drop this manifest's reference; bytes that nothing else refers to are removed.
         Returns the bytes freed. Harmless when repeated."""
+
+    async def free_many(self, manifests: Sequence[Manifest]) -> int:
+        """As `free` for each of them, at the price of one sync. When it raises, any of them may have been
+        freed: free them again."""
 
     async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
         """Free every blob made before `before` (Unix milliseconds) that no live manifest names:

@@ -11,6 +11,7 @@ Everything that one turn of the event loop produced leaves in one write.
 import asyncio
 import logging
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 FRAME_LIMIT = 8 * 1024 * 1024
 LENGTH_BYTES = 4
 ONE_WAY = 0
+UNRECORDED_LIMIT = 64  # batches of audit records that wait when the device is full
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
@@ -156,11 +158,13 @@ class _Server(_Framed):
         self._submitter = submitter
         self._record = record
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unrecorded: deque[bytes] = deque(maxlen=UNRECORDED_LIMIT)
 
     def frame(self, body: bytes) -> None:
         request = self._decoder.decode(body)
         if request.id == ONE_WAY:
-            self._record(request.payload)
+            self._unrecorded.append(request.payload)
+            self._record_all()
             return
         task = asyncio.ensure_future(
             self._answer(
@@ -170,11 +174,24 @@ class _Server(_Framed):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _record_all(self) -> None:
+        """Append audit records; where that fails they wait for the next ones, the oldest giving way."""
+        while self._unrecorded:
+            try:
+                self._record(self._unrecorded[0])
+            except StrandlineError as error:
+                log.error("audit records of a worker wait in memory: %s", error.message)
+                return
+            self._unrecorded.popleft()
+
     async def _answer(self, identifier: int, submitted: Awaitable[Receipt]) -> None:
         try:
             reply = Reply(identifier, await submitted)
         except StrandlineError as error:
             reply = Reply(identifier, None, type(error).__name__, error.message)
+        except Exception as error:
+            log.exception("an event of a worker could not be submitted")
+            reply = Reply(identifier, None, SubmitTimeout.__name__, f"the outcome is unknown: {error!r}")
         self.send(reply)
 
 

@@ -101,8 +101,16 @@ class RemoveBucket(NamedTuple):
 
 
 Change = (
-    PutVersion | RemoveVersion | SetHead | ClearHead | PutUpload | RemoveUpload | PutPart | PutEpoch
-    | PutBucket | RemoveBucket
+    PutVersion
+    | RemoveVersion
+    | SetHead
+    | ClearHead
+    | PutUpload
+    | RemoveUpload
+    | PutPart
+    | PutEpoch
+    | PutBucket
+    | RemoveBucket
 )
 
 

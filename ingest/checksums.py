@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal, NamedTuple, Protocol
 
-from awscrt.checksums import (  # type: ignore[import-untyped]  # it ships no annotations
+from awscrt.checksums import (
     XXHash,
     combine_crc32,
     combine_crc32c,

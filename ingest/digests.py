@@ -16,7 +16,6 @@ from ingest.payload import Payload
 from schemas.errors import BadDigest, ContentSHA256Mismatch, IncompleteBody
 from schemas.rows import Checksum
 
-
 GIL_PIECE = 2047  # bytes; hashlib releases the interpreter lock from 2048 on
 SMALL_BODY = 16 * 1024
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from ingest.checksums import ALGORITHMS, checksum_type, composite, full_object, multipart_etag
@@ -235,7 +236,7 @@ def _whole_checksum(upload: Upload, chosen: Sequence[Part]) -> Checksum | None:
 
 
 def _in_order(named: Sequence[CompletedPart]) -> Sequence[CompletedPart]:
-    if any(a.number >= b.number for a, b in zip(named, named[1:], strict=False)):
+    if any(a.number >= b.number for a, b in pairwise(named)):
         raise InvalidPartOrder(
             "The list of parts was not in ascending order. The parts list must be specified in order by "
             "part number."

@@ -10,7 +10,6 @@ written; SubmitTimeout that the outcome is unknown.
 from collections.abc import Awaitable
 from typing import Literal
 
-
 from ingest.buckets import create_bucket, delete_bucket, set_versioning
 from ingest.copy_object import copy_object
 from ingest.delete_object import delete_object

@@ -58,7 +58,7 @@ async def submit_key_event(ports: Ports, bucket: Bucket, event: KeyEventT) -> Re
         if not receipt.refusal:
             return receipt
         if receipt.refusal == "bucket-fenced":
-            await asyncio.sleep(wait * (0.5 + random.random()))  # noqa: S311 (jitter)
+            await asyncio.sleep(wait * (0.5 + random.random()))
             wait = min(wait * 2, FENCE_WAIT_LIMIT)
         elif receipt.refusal != "stale-epoch":
             raise refusal_error(receipt.refusal, event.key)

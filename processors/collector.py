@@ -5,11 +5,12 @@ durable position is all it has to remember. Freeing twice is harmless.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from blobs.contract import BlobStore
 from bus.contract import Record
 from schemas.errors import BlobCorrupt, BlobMissing
-from schemas.facts import decode_fact
+from schemas.facts import Fact, decode_fact
 
 
 class Collector:
@@ -34,24 +35,30 @@ class Collector:
 
     async def collect(self, records: Sequence[Record]) -> int | None:
         """Free what these facts name; returns the offset up to which that is done, None when not even
-        the first of them is old enough."""
-        done: int | None = None
+        the first of them is old enough. Raises StorageFull and ServiceUnavailable: collect them again then.
+        """
         limit = int(self._now() * 1000) - self._grace
-        for record in records:
-            if record.time > limit:
-                break
-            await self._free(record)
-            done = record.offset + 1
-        return done
+        ripe = list(takewhile(lambda record: record.time <= limit, records))
+        if not ripe:
+            return None
+        facts = [decode_fact(record.payload) for record in ripe]
+        manifests = [manifest for fact in facts for manifest in fact.freed]
+        if manifests:
+            try:
+                self.freed_bytes += await self._blobs.free_many(manifests)
+            except (BlobMissing, BlobCorrupt):
+                await self._free_one_by_one(facts)
+        return ripe[-1].offset + 1
 
     def wait(self, record: Record) -> float:
         """Seconds until that fact is old enough."""
         return max(0.0, (record.time + self._grace) / 1000 - self._now())
 
-    async def _free(self, record: Record) -> None:
-        fact = decode_fact(record.payload)
-        for manifest in fact.freed:
-            try:
-                self.freed_bytes += await self._blobs.free(manifest)
-            except (BlobMissing, BlobCorrupt) as error:
-                self._failed(f"bytes of {fact.key!r} (seq {fact.seq}) cannot be freed: {error.message}")
+    async def _free_one_by_one(self, facts: Sequence[Fact]) -> None:
+        """After one of many could not be freed: find it, and free the others."""
+        for fact in facts:
+            for manifest in fact.freed:
+                try:
+                    self.freed_bytes += await self._blobs.free(manifest)
+                except (BlobMissing, BlobCorrupt) as error:
+                    self._failed(f"bytes of {fact.key!r} (seq {fact.seq}) cannot be freed: {error.message}")

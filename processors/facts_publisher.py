@@ -11,46 +11,50 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bus.contract import PartitionLog
 from index.contract import IndexWriter
-from schemas.errors import StorageFull
+from schemas.errors import StorageFull, StrandlineError
 
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 0.5
-BACKLOG_BATCHES = 4096
+
+
+Source = tuple[str, int]  # topic, partition
 
 
 class FactsPublisher:
-    """The only writer of the facts log. `publish` is on the way of every write, so it does not sync."""
+    """The only writer of the facts log. `publish` is on the way of every write, so it does not sync.
 
-    def __init__(self, facts: PartitionLog, index: IndexWriter, sources: Sequence[tuple[str, int]]) -> None:
+    Where the facts log has no room, facts wait in the index and are published from there, in order.
+    """
+
+    def __init__(self, facts: PartitionLog, index: IndexWriter, sources: Sequence[Source]) -> None:
         self._facts = facts
         self._index = index
         self._sources = sources
-        self._through: dict[tuple[str, int], int] = {}
-        self._backlog: list[tuple[tuple[str, int], int, Sequence[bytes]]] = []
+        self._through: dict[Source, int] = {}  # appended since the last sync
+        self._waiting = False  # some facts are in the index only
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="facts")
         self._task: asyncio.Task[None] | None = None
-        self._written = asyncio.Event()
+        self._work = asyncio.Event()
+        self.failure: StrandlineError | None = None  # why facts are not published any more
 
     async def recover(self) -> int:
         """Publish again what may have been lost with an unsynced tail; returns how many facts."""
         repeated = 0
-        for topic, partition in self._sources:
-            for pending in await self._index.pending_facts(topic, partition):
-                self._append((topic, partition), pending.last, pending.facts)
+        for source in self._sources:
+            for pending in await self._index.pending_facts(*source):
+                self.publish(source, pending.last, pending.facts)
                 repeated += len(pending.facts)
         return repeated
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._sync_regularly(), name="facts-sync")
 
-    def publish(self, source: tuple[str, int], last_offset: int, facts: Sequence[bytes]) -> None:
+    def publish(self, source: Source, last_offset: int, facts: Sequence[bytes]) -> None:
         """Append a batch's facts, the last of its events being at `last_offset` of the source."""
-        if self._backlog or not self._try_append(source, last_offset, facts):
-            # The facts stay in the index, so a backlog that is cut short loses nothing but order in
-            # memory: `_retry` reads them from there.
-            if len(self._backlog) < BACKLOG_BATCHES:
-                self._backlog.append((source, last_offset, facts))
+        if self._waiting or not self._try_append(source, last_offset, facts):
+            self._waiting = True
+            self._work.set()
 
     @property
     def end_offset(self) -> int:
@@ -61,47 +65,56 @@ class FactsPublisher:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._sync()
-        self._thread.shutdown(wait=True)
-
-    def _try_append(self, source: tuple[str, int], last: int, facts: Sequence[bytes]) -> bool:
         try:
-            self._append(source, last, facts)
+            await self._sync()
+        finally:
+            self._thread.shutdown(wait=True)
+
+    def _try_append(self, source: Source, last: int, facts: Sequence[bytes]) -> bool:
+        try:
+            self._facts.append(facts, sync=False)
         except StorageFull as error:
             log.error("no space left for the facts log, facts wait in the index: %s", error.message)
             return False
-        return True
-
-    def _append(self, source: tuple[str, int], last: int, facts: Sequence[bytes]) -> None:
-        self._facts.append(facts, sync=False)
         self._through[source] = last
-        self._written.set()
+        self._work.set()
+        return True
 
     async def _sync_regularly(self) -> None:
         while True:
-            await self._written.wait()
+            await self._work.wait()
             await asyncio.sleep(SYNC_SECONDS)
-            await self._sync()
+            try:
+                await self._sync()
+            except StrandlineError as error:
+                # A broken log stops the sequencers at their next batch; the facts stay in the index.
+                log.critical("facts cannot be made durable: %s", error.message)
+                self.failure = error
+                return
 
     async def _sync(self) -> None:
-        await self._retry()
-        self._written.clear()
+        await self._publish_waiting()
+        if not self._waiting:
+            self._work.clear()
         through, self._through = self._through, {}
         if not through:
             return
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._facts.sync)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._facts.sync)
+        except BaseException:
+            self._through = {**through, **self._through}
+            raise
         for (topic, partition), last in through.items():
             await self._index.trim_facts(topic, partition, last)
 
-    async def _retry(self) -> None:
-        """Publish what waits since the device was full, in order, from the index."""
-        if not self._backlog:
+    async def _publish_waiting(self) -> None:
+        """Publish what waits since the device was full, from the index."""
+        if not self._waiting:
             return
         published = dict(self._through)
         for source in self._sources:
             for pending in await self._index.pending_facts(*source):
-                if pending.last > published.get(source, -1) and not self._try_append(
-                    source, pending.last, pending.facts
-                ):
+                new = pending.last > published.get(source, -1)
+                if new and not self._try_append(source, pending.last, pending.facts):
                     return
-        self._backlog.clear()
+        self._waiting = False

@@ -78,9 +78,7 @@ class Materializer:
             raise
         return Applied([decision.receipt for decision in decisions], facts)
 
-    async def _decide(
-        self, offset: int, times: Sequence[int], payloads: Sequence[bytes]
-    ) -> list[Decision]:
+    async def _decide(self, offset: int, times: Sequence[int], payloads: Sequence[bytes]) -> list[Decision]:
         events = [self._decode(offset + i, payload) for i, payload in enumerate(payloads)]
         decisions: list[Decision] = []
         if self._topic != OBJECT_VERSIONS:
@@ -94,9 +92,7 @@ class Materializer:
         while start < len(events):
             stop = _wave_end(events, start)
             wave = events[start:stop]
-            moments = [
-                Moment(self._first_seq + offset + i, times[i]) for i in range(start, stop)
-            ]
+            moments = [Moment(self._first_seq + offset + i, times[i]) for i in range(start, stop)]
             decisions += await self._decide_wave(wave, moments)
             start = stop
         return decisions

@@ -5,14 +5,18 @@ queue is bounded: records beyond it are not kept, and the count of them goes int
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
 import msgspec
 
-from schemas.errors import StorageFull
+from schemas.errors import StrandlineError
+
+log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.25
+BATCH_RECORDS = 2000  # of at most about 3 KiB each, so a batch stays far below what the log takes at once
 QUEUE_RECORDS = 200_000
 
 
@@ -52,7 +56,8 @@ def decode_batch(payload: bytes) -> RequestBatch:
 
 
 class RequestLog:
-    """`publish` appends one encoded batch to the audit topic; it may raise StorageFull."""
+    """`publish` appends one encoded batch to the audit topic; what it raises is told, and the records are
+    kept for the next time."""
 
     def __init__(self, publish: Callable[[bytes], None], now: Callable[[], float] = time.time) -> None:
         self._publish = publish
@@ -90,16 +95,16 @@ class RequestLog:
         )  # fmt: skip
 
     def flush(self) -> None:
-        """Publish what was collected; on a full device it is kept for the next time."""
-        if not self._records and not self._lost:
-            return
-        records, self._records = self._records, []
-        lost, self._lost = self._lost, 0
-        try:
-            self._publish(_encoder.encode((records, lost)))
-        except StorageFull:
-            self._records = records
-            self._lost += lost
+        """Publish what was collected; what cannot be published now is kept for the next time."""
+        while self._records or self._lost:
+            batch = self._records[:BATCH_RECORDS]
+            try:
+                self._publish(_encoder.encode((batch, self._lost)))
+            except StrandlineError as error:
+                log.error("audit records wait in memory: %s", error.message)
+                return
+            del self._records[: len(batch)]
+            self._lost = 0
 
     async def stop(self) -> None:
         if self._task is not None:

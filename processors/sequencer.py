@@ -53,7 +53,7 @@ class Sequencer:
         materializer: Materializer,
         publish: Callable[[int, Sequence[bytes]], None],
         name: str,
-        applied: Callable[[], None] = lambda: None,
+        applied: Callable[[], object] = lambda: None,
     ) -> None:
         self._log = partition_log
         self._materializer = materializer

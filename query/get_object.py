@@ -37,9 +37,7 @@ async def _no_such_key(index: IndexReader, bucket: Bucket, key: str) -> NoSuchKe
 
 async def _find_version(index: IndexReader, bucket: Bucket, key: str, version: str) -> ObjectVersion:
     if version != NULL_VERSION and version_rank(version) is None:
-        raise InvalidArgument(
-            "Invalid version id specified", ArgumentName="versionId", ArgumentValue=version
-        )
+        raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
     row = await index.version(bucket.bucket_id, key, version)
     if row is None:
         raise NoSuchVersion("The specified version does not exist.", Key=key, VersionId=version)
@@ -70,7 +68,9 @@ async def part_range(blobs: BlobStore, version: ObjectVersion, number: int) -> t
     parts = manifest.parts if manifest is not None else ()
     if not parts:
         if number != 1:
-            raise InvalidPartNumber("The requested partnumber is not satisfiable", PartNumberRequested=str(number))
+            raise InvalidPartNumber(
+                "The requested partnumber is not satisfiable", PartNumberRequested=str(number)
+            )
         return 0, version.size, 0
     if number > len(parts):
         raise InvalidPartNumber(

@@ -76,9 +76,7 @@ class Reader:
         self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, version_marker: str, limit: int
     ) -> Awaitable[VersionPage]:
         """Versions after the markers. Raises InvalidArgument for a version marker without key marker."""
-        return list_versions(
-            self._index, bucket, prefix, delimiter, key_marker, version_marker, limit
-        )
+        return list_versions(self._index, bucket, prefix, delimiter, key_marker, version_marker, limit)
 
     def list_uploads(
         self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, upload_marker: str, limit: int

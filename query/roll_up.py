@@ -103,9 +103,7 @@ async def roll_up(
     return page
 
 
-def _take(
-    page: RolledUp[RowT], rows: list[RowT], prefix: str, delimiter: str, limit: int
-) -> str | None:
+def _take(page: RolledUp[RowT], rows: list[RowT], prefix: str, delimiter: str, limit: int) -> str | None:
     """Add rows to the page until it is full; returns the common prefix that the last row lies under."""
     inside: str | None = None
     skip = len(prefix)

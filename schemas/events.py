@@ -168,7 +168,7 @@ PolicyEvent = BucketCreate | BucketUpdate
 Event = ObjectEvent | PolicyEvent
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Event)
+_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
 
 
 def encode_event(event: Event) -> bytes:

@@ -38,6 +38,7 @@ def version_rank(version: str) -> int | None:
     if len(version) != VERSION_ID_LENGTH:
         return None
     try:
-        return bytes.fromhex(version) and int(version[:16], 16)
+        bytes.fromhex(version)
     except ValueError:
         return None
+    return int(version[:16], 16)

@@ -147,8 +147,6 @@ async def _never_ends(loop: object) -> None:
         log.exception("a background task has stopped")
 
 
-
-
 async def _live(index: SqliteReader) -> AsyncIterator[list[Manifest]]:
     """Every manifest of the index, in batches between which requests get their turn."""
     async for versions in index.all_versions():

@@ -4,12 +4,14 @@ One process holds it: the server itself, or with several workers their parent.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
 from functools import partial
 
 from access.keyring import KeyRing
+from bus.files import Files
 from bus.local import LocalPartitionLog, partition_directory
 from index.directory import GenerationCounter
 from index.head_cache import HeadStamps
@@ -17,6 +19,7 @@ from index.sqlite.writer import SqliteWriter
 from processors.facts_publisher import FactsPublisher
 from processors.materializer import Materializer
 from processors.sequencer import LocalSubmitter, Sequencer
+from schemas.errors import IndexCorrupt, StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.data_dir import DataDir
 from strandline.services import GENERATION_FILE, STAMPS_FILE, index_file
@@ -29,11 +32,15 @@ SOURCES = ((POLICIES, 0), (OBJECT_VERSIONS, 0))
 
 
 class Engine:
-    """Opens the logs, replays what the index misses, and runs sequencers and processors."""
+    """Opens the logs, replays what the index misses, and runs sequencers and processors.
 
-    def __init__(self, settings: Settings, data: DataDir) -> None:
+    files  the file layer of the logs; fault tests put their own in
+    """
+
+    def __init__(self, settings: Settings, data: DataDir, files: Files | None = None) -> None:
         self._settings = settings
         self._data = data
+        self._files = files
         self.started_at = int(time.time() * 1000)
         self.recovery: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -42,12 +49,13 @@ class Engine:
         self.keys = KeyRing(data.keys)
 
     async def start(self) -> None:
-        """Recover, then take events."""
+        """Recover, then take events. Raises LogCorrupt, IndexCorrupt, StorageFull."""
         positions = {topic: await self._index.position(topic, p) for topic, p in SOURCES}
         self.logs = {
             topic: self._open_log(topic, positions.get(topic, 0))
             for topic in (POLICIES, OBJECT_VERSIONS, FACTS, AUDIT)
         }
+        self._refuse_gap(positions)
         self.generation = GenerationCounter(self._data.index / GENERATION_FILE)
         self._publisher = FactsPublisher(self.logs[FACTS], self._index, SOURCES)
         self._sequencers = {topic: self._sequencer(topic, p) for topic, p in SOURCES}
@@ -70,30 +78,58 @@ class Engine:
         for sequencer in self._sequencers.values():
             if sequencer.failure is not None:
                 return sequencer.failure.message
-        return None
+        return None if self._publisher.failure is None else self._publisher.failure.message
+
+    async def drop_log(self, topic: str, offset: int) -> None:
+        """Drop the segments of a source topic's log that lie below `offset`: a snapshot covers them.
+
+        Only as far as the index is durable: a power cut may take its newest commits back, and it then
+        needs the log from there on."""
+        applied = await self._index.position(topic, 0)
+        await self._index.checkpoint()
+        await self._sequencers[topic].drop_before(min(offset, applied))
 
     async def stop(self) -> None:
-        """Finish what was taken, make everything durable, close."""
-        for sequencer in self._sequencers.values():
-            await sequencer.stop()
+        """Finish what was taken, make everything durable, close. A step that fails (a full device, a broken
+        log) is raised once the others are done: the next start heals what it left."""
+        async with contextlib.AsyncExitStack() as last_first:
+            for partition_log in self.logs.values():
+                last_first.callback(partition_log.close)
+            last_first.callback(self._stamps.close)
+            last_first.push_async_callback(self._index.close)
+            last_first.push_async_callback(self._index.checkpoint)
+            last_first.push_async_callback(self._publisher.stop)
+            last_first.push_async_callback(self._end_tasks)
+            for sequencer in self._sequencers.values():
+                last_first.push_async_callback(sequencer.stop)
+
+    async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._publisher.stop()
-        await self._index.checkpoint()
-        await self._index.close()
-        self._stamps.close()
-        for partition_log in self.logs.values():
-            partition_log.close()
 
     def _open_log(self, topic: str, durable_offset: int) -> LocalPartitionLog:
         directory = partition_directory(str(self._data.log), topic, 0, 0)
         return LocalPartitionLog(
-            directory, durable_offset=durable_offset, segment_size=self._settings.segment_bytes
+            directory,
+            durable_offset=durable_offset,
+            segment_size=self._settings.segment_bytes,
+            files=self._files,
         )
 
+    def _refuse_gap(self, positions: dict[str, int]) -> None:
+        """An index that ends before the log begins (deleted, or an old copy put back) misses events that
+        only a snapshot holds."""
+        for topic, position in positions.items():
+            start = self.logs[topic].start_offset
+            if position < start:
+                raise IndexCorrupt(
+                    f"the index has applied the log {topic} up to offset {position}, and the log begins at "
+                    f"{start}: make it anew from the newest snapshot with `strandline index rebuild`"
+                )
+
     def _sequencer(self, topic: str, partition: int) -> Sequencer:
-        changed: Callable[[], None] = self.generation.bump if topic == POLICIES else lambda: None
+        changed: Callable[[], object] = self.generation.bump if topic == POLICIES else lambda: None
         return Sequencer(
             self.logs[topic],
             Materializer(self._index, topic, partition),
@@ -118,4 +154,8 @@ class Engine:
     async def _checkpoint_regularly(self) -> None:
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            await self._index.checkpoint()
+            try:
+                await self._index.checkpoint()
+            except (StrandlineError, OSError) as error:
+                # Nothing is lost by it: the log keeps what the index has not made durable.
+                log.error("a checkpoint of the index failed and will be tried again: %s", error)

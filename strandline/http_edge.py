@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
@@ -44,9 +45,7 @@ class HttpEdge:
         self._settings = settings
         self.health = Health()
         verifier = Verifier(root.identities, settings.region)
-        self._s3 = Application(
-            services, Registry(handlers()), verifier, _observer(metrics, request_log)
-        )
+        self._s3 = Application(services, Registry(handlers()), verifier, _observer(metrics, request_log))
         rest = create_app(
             services=services,
             signatures=verifier,
@@ -58,8 +57,8 @@ class HttpEdge:
             max_requests=settings.max_requests,
         )
         self._servers = [
-            _server(self._s3, parse_listen(settings.s3_listen), "rsgi"),
-            _server(rest, parse_listen(settings.api_listen), "asgi"),
+            _server(self._s3, parse_listen(settings.s3_listen), Interfaces.RSGI),
+            _server(rest, parse_listen(settings.api_listen), Interfaces.ASGI),
         ]
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -76,7 +75,7 @@ class HttpEdge:
         self.health.unready("shutting down")
         await self._s3.drain(self._settings.drain_seconds)
         for server in self._servers:
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait(self._tasks, timeout=5)
 
 
@@ -97,13 +96,13 @@ def check_free(*addresses: str) -> None:
                 raise ConfigurationError(f"the listen address {address} {why}") from None
 
 
-def _server(app: Any, address: ListenAddress, interface: str) -> Server:
+def _server(app: Any, address: ListenAddress, interface: Interfaces) -> Server:
     return Server(
         app,
         address=address.host,
         port=address.port,
         interface=interface,
-        http="1",
+        http=HTTPModes.http1,
         http1_settings=HTTP1Settings(pipeline_flush=False),
         websockets=False,
         backlog=BACKLOG,

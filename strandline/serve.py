@@ -41,9 +41,7 @@ async def serve(settings: Settings) -> None:
     data.create()
     with data.lock():
         secret = settings.root_secret_key
-        root = load_root(
-            data.keys, settings.root_access_key, secret.get_secret_value() if secret else None
-        )
+        root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
         stopping = _stop_on_signals()
         engine = Engine(settings, data)
         await engine.start()
@@ -83,9 +81,7 @@ async def _serve_here(
     services.close()
 
 
-async def _serve_in_workers(
-    settings: Settings, engine: Engine, root: Root, stopping: asyncio.Event
-) -> None:
+async def _serve_in_workers(settings: Settings, engine: Engine, root: Root, stopping: asyncio.Event) -> None:
     workers = Workers(settings, engine.submitter, engine.record_audit)
     await workers.start()
     announce(settings, engine, root)

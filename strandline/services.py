@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from access.keyring import KeyRing
+from blobs.files import Files
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from gateway.request import Services
@@ -19,14 +20,16 @@ GENERATION_FILE = "generation"
 STAMPS_FILE = "stamps"
 
 
-def open_blobs(settings: Settings, data: DataDir, keys: KeyRing) -> LocalBlobs:
-    """The bytes of the data folder; call its start() before use and close() at the end."""
+def open_blobs(settings: Settings, data: DataDir, keys: KeyRing, files: Files | None = None) -> LocalBlobs:
+    """The bytes of the data folder; call its start() before use and close() at the end. `files` is the
+    file layer: fault tests put their own in."""
     return LocalBlobs(
         data.blobs,
         keys,
         inline_limit=settings.inline_limit,
         pack_limit=settings.pack_limit,
         fsync=not settings.unsafe_unsynced_large_objects,
+        files=files,
     )
 
 

@@ -28,7 +28,7 @@ class Snapshot(NamedTuple):
     sha256: str
 
     @property
-    def index(self) -> Path:
+    def index_file(self) -> Path:
         return self.folder / INDEX
 
 
@@ -55,8 +55,10 @@ def latest_snapshot(data: DataDir) -> Snapshot | None:
 
 def check_file(snapshot: Snapshot) -> None:
     """Raises IndexCorrupt when the file is not the one that was verified."""
-    if file_sha256(snapshot.index) != snapshot.sha256:
-        raise IndexCorrupt(f"{snapshot.index} does not match the SHA-256 in {DESCRIPTION}: it is damaged")
+    if file_sha256(snapshot.index_file) != snapshot.sha256:
+        raise IndexCorrupt(
+            f"{snapshot.index_file} does not match the SHA-256 in {DESCRIPTION}: it is damaged"
+        )
 
 
 def file_sha256(path: Path) -> str:

@@ -158,7 +158,7 @@ def _copy_base(data: DataDir, target: Path, until: Mapping[str, int] | None) -> 
         except (IndexCorrupt, FileNotFoundError) as error:
             problems.append(str(error))
             continue
-        shutil.copyfile(snapshot.index, target)
+        shutil.copyfile(snapshot.index_file, target)
         return str(snapshot.folder)
     starts = {topic: open_log(data, topic).start_offset for topic in TOPICS}
     if any(starts.values()):
@@ -176,9 +176,7 @@ def _freeze(data: DataDir, folder: Path) -> tuple[IndexDigest, Path]:
     return digest_index(copy), copy
 
 
-def _keep(
-    data: DataDir, folder: Path, positions: dict[str, int], content: IndexDigest
-) -> Snapshot:
+def _keep(data: DataDir, folder: Path, positions: dict[str, int], content: IndexDigest) -> Snapshot:
     """Give a verified snapshot its name, durably."""
     name = f"{positions[OBJECT_VERSIONS]:020d}-{positions[POLICIES]:020d}"
     final = data.snapshots / name

@@ -39,9 +39,7 @@ class Workers:
 
     async def run_until(self, stopping: asyncio.Event) -> None:
         """Keep them running until `stopping` is set, then drain and stop them."""
-        watchers = [
-            asyncio.create_task(self._watch(number)) for number in range(self._settings.workers)
-        ]
+        watchers = [asyncio.create_task(self._watch(number)) for number in range(self._settings.workers)]
         await stopping.wait()
         self._stopping = True
         for process in self._processes.values():

@@ -2,6 +2,6 @@
 
 from collections.abc import Callable
 
-from awscrt import checksums  # type: ignore[import-untyped]
+from awscrt import checksums
 
 crc32c: Callable[..., int] = checksums.crc32c

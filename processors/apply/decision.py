@@ -44,9 +44,7 @@ def refuse(
 ) -> Decision:
     """Refuse an event. The bytes it brought are freed, unless the writer will try again with them."""
     released = () if why in RETRYABLE else bytes_of_event
-    fact = Fact(
-        moment.seq, moment.time, "refused", origin, bucket_id, key, outcome=why, freed=released
-    )
+    fact = Fact(moment.seq, moment.time, "refused", origin, bucket_id, key, outcome=why, freed=released)
     return Decision((), Receipt(moment.seq, moment.time, why), fact)
 
 

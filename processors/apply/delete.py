@@ -66,9 +66,7 @@ def _remove_version(event: ObjectDelete, state: KeyState, moment: Moment) -> Dec
     changes: list[Change] = [RemoveVersion(event.bucket_id, event.key, target.rank)]
     if state.head is not None and state.head.rank == target.rank:
         changes += _promote(event, state.successor)
-    receipt = Receipt(
-        moment.seq, moment.time, version=target.version, delete_marker=target.delete_marker
-    )
+    receipt = Receipt(moment.seq, moment.time, version=target.version, delete_marker=target.delete_marker)
     return Decision(tuple(changes), receipt, _deleted(event, target, moment))
 
 

@@ -76,4 +76,3 @@ def _epoch_refusal(event: ObjectEvent, epoch: BucketEpoch | None) -> Refusal:
     if epoch is None or event.epoch != epoch.epoch:
         return "stale-epoch"
     return "bucket-fenced" if epoch.status == "fenced" else ""
-

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def run(*command: str, **environment: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.skipif(AWS is None, reason="the AWS command line is not installed")
-def test_aws_sync_up_and_down(store: Store, bucket: str, tree: Path, tmp_path: Path) -> None:
+def test_aws_sync_up_and_down(store: Store, s3: Any, bucket: str, tree: Path, tmp_path: Path) -> None:
     def aws(*words: str) -> str:
         return run(str(AWS), "--endpoint-url", store.endpoint, *words, **store.environment())
 
@@ -72,7 +73,7 @@ def test_aws_sync_up_and_down(store: Store, bucket: str, tree: Path, tmp_path: P
     listing = aws("s3", "ls", "--recursive", "--summarize", f"s3://{bucket}/tree/")
     assert f"Total Objects: {len(tree_hashes(tree))}" in listing
     aws("s3", "rm", "--recursive", "--only-show-errors", f"s3://{bucket}/tree/")
-    assert aws("s3api", "list-objects-v2", "--bucket", bucket, "--query", "KeyCount").strip() == "0"
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
 @pytest.mark.slow

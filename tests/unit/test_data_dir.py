@@ -19,8 +19,8 @@ def test_made_private_and_again_harmlessly(tmp_path: Path) -> None:
     for name in ("", *FOLDERS):
         assert stat.S_IMODE((data_dir.root / name).stat().st_mode) == 0o700, name
     assert data_dir.format_file.read_text() == "strandline 1\n"
-    assert {data_dir.log, data_dir.index, data_dir.zone, data_dir.keys, data_dir.snapshots, data_dir.audit,
-            data_dir.consumers} == {data_dir.root / name for name in FOLDERS if name != "zones"}  # fmt: skip
+    assert {data_dir.log, data_dir.index, data_dir.blobs, data_dir.keys, data_dir.snapshots, data_dir.audit,
+            data_dir.consumers} == {data_dir.root / name for name in FOLDERS}  # fmt: skip
 
 
 def test_a_first_start_that_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:

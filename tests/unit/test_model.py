@@ -87,11 +87,13 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
         try:
             self._put(key, data, Condition(if_match=etag))
         except PreconditionFailed:
-            assert head is not None and not right
+            assert not right
+            assert head is not None
         except NoSuchKey:
             assert head is None
         else:
-            assert head is not None and right
+            assert right
+            assert head is not None
 
     def _put(self, key: str, data: bytes, condition: Condition | None) -> None:
         put = self.store.producer.put_object(
@@ -107,9 +109,7 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
         if head is None:
             return
         source = self.run(self.store.reader.find(self.bucket, key))
-        result = self.run(
-            self.store.producer.copy_object(self.bucket, to, source, Attributes(), ORIGIN)
-        )
+        result = self.run(self.store.producer.copy_object(self.bucket, to, source, Attributes(), ORIGIN))
         self._push(to, Version(result.version, head.data, result.etag))
 
     @rule(key=keys)
@@ -173,7 +173,8 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
             for version in self.model[key]
         ]
         assert listed == expected
-        firsts = [key != before for (key, *_), before in zip(listed, [None, *(k for k, *_ in listed)])]
+        before = [None, *(key for key, *_ in listed[:-1])][: len(listed)]
+        firsts = [key != other for (key, *_), other in zip(listed, before, strict=True)]
         assert versions.latest == firsts
 
     @invariant()

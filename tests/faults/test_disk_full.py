@@ -1,0 +1,104 @@
+"""A full disk: a clear error, nothing lost, and service again once there is space."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.ledger import Ledger, Write
+from tests.s3.raw import Answer, Raw
+from tests.server import ACCESS_KEY, SECRET_KEY, Server, strandline
+
+MIB = 1024 * 1024
+DISK = 96 * MIB
+BALLAST = 24 * MIB
+SIZES = {"inline": 400, "packed": 200_000, "large": 3 * MIB}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "tmpfs", str(mount)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"mounting a tmpfs is not permitted here: {done.stderr.strip()}")
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def put(raw: Raw, ledger: Ledger, write: Write) -> Answer:
+    """Put an object; the ledger learns what the answer means."""
+    ledger.intend(write.key, write)
+    answer = raw.send("PUT", f"/bucket/{write.key}", {}, write.content())
+    if answer.status == 200:
+        ledger.acknowledge(write.key, write)
+    return answer
+
+
+def fill(raw: Raw, ledger: Ledger, kind: str) -> Answer:
+    """Put objects of one kind until the disk is full; the first answer that is no success."""
+    for step in range(DISK // SIZES[kind] + 100_000):
+        answer = put(raw, ledger, Write(f"{kind}/{step % 20_000:05}", step, SIZES[kind]))
+        if answer.status != 200:
+            return answer
+    raise AssertionError("the disk never became full")
+
+
+def check(raw: Raw, ledger: Ledger) -> None:
+    """What was acknowledged is there; what was refused is there wholly or not at all."""
+    for key in ledger.possible:
+        answer = raw.send("GET", f"/bucket/{key}")
+        assert answer.status in (200, 404), f"{key}: {answer.status} {answer.body[:300]!r}"
+        ledger.settle(key, answer.body if answer.status == 200 else None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["packed", "large", "inline"])
+def test_a_full_disk(disk: Path, tmp_path: Path, kind: str) -> None:
+    data = disk / "data"
+    server = Server(data, tmp_path / "log", "--segment-bytes", "4MiB", "--gc-grace-seconds", "0")
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(BALLAST))
+    ledger = Ledger()
+    try:
+        server.start()
+        with Raw(server.endpoint, ACCESS_KEY, SECRET_KEY) as raw:
+            assert raw.send("PUT", "/bucket").status == 200
+            for step, size in enumerate(SIZES.values()):
+                assert put(raw, ledger, Write(f"before/{step}", step, size)).status == 200
+            if kind == "inline":  # tiny objects alone would take minutes to fill it
+                left = os.statvfs(disk)
+                (disk / "more").write_bytes(bytes(max(0, left.f_bavail * left.f_frsize - 12 * MIB)))
+            refusal = fill(raw, ledger, kind)
+            assert refusal.status in (500, 503, 507), refusal
+            assert refusal.status == 507, (
+                f"a full disk must be told as such: {refusal.status} {refusal.body!r}"
+            )
+            assert "torage" in refusal.code
+            check(raw, ledger)
+            (disk / "more").unlink(missing_ok=True)
+            ballast.unlink()
+            after = Write("after", 0, SIZES[kind])
+            assert put(raw, ledger, after).status == 200, "space is free again, but writes are still refused"
+            check(raw, ledger)
+        assert server.stop() == 0
+        done = strandline("index", "verify", "--data-dir", str(data))
+        assert done.returncode == 0, done.stdout + done.stderr
+        done = strandline("fsck", "--data-dir", str(data))
+        assert done.returncode == 0, done.stdout + done.stderr
+        server.start()
+        with Raw(server.endpoint, ACCESS_KEY, SECRET_KEY) as raw:
+            check(raw, ledger)
+    except BaseException:
+        print(server.log_tail())
+        raise
+    finally:
+        server.kill()

@@ -1,0 +1,119 @@
+"""One flipped bit in each kind of file: it is detected and named, and never served."""
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.ledger import Write
+from tests.s3.raw import Raw
+from tests.server import ACCESS_KEY, SECRET_KEY, DidNotStart, Server, strandline
+
+MIB = 1024 * 1024
+SIZES = {"empty": 0, "inline": 300, "packed": 70_000, "large": 2 * MIB + 5}
+# Kind of file: where it lies. Locks, counters and the like hold nothing that could be damaged.
+KINDS = {
+    "log of objects": "log/object-versions/**/*.log",
+    "log of policies": "log/policies/**/*.log",
+    "log of facts": "log/facts/**/*.log",
+    "index": "index/*.sqlite",
+    "pack": "blobs/zones/**/packs/*",
+    "blob": "blobs/zones/**/blobs/**/*",
+    "references": "blobs/references.sqlite",
+    "master key": "keys/master.key",
+    "bucket key": "keys/bucket-keys/*",
+    "snapshot": "snapshots/**/*",
+    "audit trail": "audit/*.jsonl",
+}
+FLIPS_EACH = 3
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, Write]]]:
+    """A data folder with something of everything, of a server that was stopped in order."""
+    folder = tmp_path_factory.mktemp("sound")
+    server = Server(folder / "data", folder / "log")
+    writes: dict[str, Write] = {}
+    server.start()
+    try:
+        with Raw(server.endpoint, ACCESS_KEY, SECRET_KEY) as raw:
+            assert raw.send("PUT", "/bucket").status == 200
+            for number in range(40):
+                for kind, size in SIZES.items():
+                    if kind == "large" and number > 1:
+                        continue
+                    write = Write(f"{kind}/{number}", number, size)
+                    assert raw.send("PUT", f"/bucket/{write.key}", {}, write.content()).status == 200
+                    writes[write.key] = write
+        assert server.stop() == 0
+    finally:
+        server.kill()
+    done = strandline("snapshot", "--data-dir", str(folder / "data"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = strandline("fsck", "--data-dir", str(folder / "data"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield folder / "data", writes
+
+
+def flip(path: Path, chosen: random.Random) -> str:
+    """Flip one bit among the bytes that hold something (files are filled ahead with zeros)."""
+    data = bytearray(path.read_bytes())
+    used = len(data.rstrip(b"\0"))
+    place = chosen.randrange(used)
+    data[place] ^= 1 << chosen.randrange(8)
+    path.write_bytes(data)
+    return f"bit in byte {place} of {used} of {path}"
+
+
+def told(output: str, path: Path) -> bool:
+    """Whether the damage is named by its file."""
+    return path.name in output or str(path) in output
+
+
+def served_rightly_or_not_at_all(data: Path, log: Path, writes: dict[str, Write]) -> str:
+    """Start on the damaged folder and read everything; returns what the server said.
+
+    Each object must come as it was written, or with an error, or broken off; never with other bytes."""
+    server = Server(data, log)
+    try:
+        server.start()
+        with Raw(server.endpoint, ACCESS_KEY, SECRET_KEY) as raw:
+            for key, write in writes.items():
+                try:
+                    answer = raw.send("GET", f"/bucket/{key}")
+                except Exception as error:  # broken off in the middle, which every client notices
+                    print(f"{key}: {error!r}")
+                    continue
+                right = answer.status == 200 and answer.body == write.content()
+                assert right or answer.status >= 500, f"{key}: {answer.status} {answer.body[:100]!r}"
+    except DidNotStart as refusal:
+        assert "Traceback" not in str(refusal)
+        return str(refusal)
+    finally:
+        server.kill()
+    return server.log_tail(100_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_flipped_bit_is_named_and_never_served(
+    sound: tuple[Path, dict[str, Write]], tmp_path: Path, kind: str
+) -> None:
+    folder, writes = sound
+    files = sorted(path for path in folder.glob(KINDS[kind]) if path.is_file() and path.stat().st_size)
+    assert files, f"no file of the kind {kind}"
+    for number in range(FLIPS_EACH):
+        chosen = random.Random(f"{kind} {number}")
+        data = tmp_path / f"data-{number}"
+        shutil.copytree(folder, data)
+        damaged = data / chosen.choice(files).relative_to(folder)
+        what = flip(damaged, chosen)
+        done = strandline("fsck", "--data-dir", str(data))
+        output = done.stdout + done.stderr
+        assert done.returncode != 0, f"{what}: fsck found nothing:\n{output}"
+        assert told(output, damaged), f"{what}: fsck does not name it:\n{output}"
+        assert "Traceback" not in output, output
+        said = served_rightly_or_not_at_all(data, tmp_path / f"log-{number}", writes)
+        print(what, said[-500:], sep="\n")

@@ -1,0 +1,453 @@
+"""The application behind the real HTTP server: what goes wrong, what is observed, how it drains."""
+
+import asyncio
+import http.client
+import io
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from granian.server.embed import Server
+
+import gateway.body
+from access.identity import Credential, Principal
+from access.sigv4 import Verifier
+from gateway.app import Application
+from gateway.body import payload, whole
+from gateway.registry import Handler, Registry
+from gateway.request import Request, Response, Services
+from ingest.digests import digest_whole
+from schemas.errors import BlobCorrupt, NoSuchKey, StorageFull
+from tests.server import free_port
+
+OWNER = "f" * 64
+
+
+class Identities:
+    """One access key."""
+
+    def credential(self, access_key: str) -> Credential | None:
+        if access_key != "AK":
+            return None
+        return Credential("AK", "SK", Principal(OWNER, "root", "AK"))
+
+
+class Finished(NamedTuple):
+    """What the application reports of a request."""
+
+    operation: str
+    bucket: str
+    key: str
+    status: int
+    received: int
+    sent: int
+    seconds: float
+    principal: str
+    source: str
+    request_id: str
+    code: str
+
+
+class Reports:
+    """What was observed, to be waited for."""
+
+    def __init__(self) -> None:
+        self._finished: list[Finished] = []
+        self._more = asyncio.Event()
+
+    def observe(self, *report: Any) -> None:
+        self._finished.append(Finished(*report))
+        self._more.set()
+
+    async def first(self) -> Finished:
+        await asyncio.wait_for(self._more.wait(), 10)
+        return self._finished[0]
+
+
+class Site:
+    """A served application and clients for it."""
+
+    def __init__(self, application: Application, port: int, reports: Reports) -> None:
+        self.application, self.port, self.report = application, port, reports.first
+        self.s3: Any = boto3.client(
+            "s3", endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id="AK", aws_secret_access_key="SK",
+            region_name="us-east-1",
+            config=Config(
+                retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="s3v4"
+            ),
+        )  # fmt: skip
+
+    async def call(self, name: str, **arguments: Any) -> Any:
+        return await asyncio.to_thread(getattr(self.s3, name), **arguments)
+
+    async def refused(self, name: str, **arguments: Any) -> str:
+        """The error code of a call that must fail."""
+        with pytest.raises(ClientError) as caught:
+            await self.call(name, **arguments)
+        return str(caught.value.response["Error"]["Code"])
+
+    async def raw(self, head: str, body: bytes = b"") -> bytes:
+        """Everything the server sends until it closes the connection."""
+        return await asyncio.to_thread(self._raw, head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+
+    def _raw(self, data: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(data)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+class NoBuckets:
+    async def bucket(self, name: str) -> Any:
+        return SimpleNamespace(owner_id=OWNER)
+
+
+def serve(handlers: dict[str, Handler], scenario: Callable[[Site], Awaitable[None]], *domains: str) -> None:
+    """Run the scenario against a server with those handlers."""
+
+    async def main() -> None:
+        reports = Reports()
+        reader: Any = NoBuckets()
+        services = Services(None, reader, domains=domains)  # type: ignore[arg-type]
+        application = Application(
+            services,
+            Registry(handlers),
+            Verifier(Identities()),
+            reports.observe,
+        )
+        port = free_port()
+        server = Server(
+            application, "127.0.0.1", port, interface="rsgi", http="1", websockets=False, log_enabled=False  # type: ignore[arg-type]
+        )  # fmt: skip
+        serving = asyncio.create_task(server.serve())
+        site = Site(application, port, reports)
+        try:
+            await _listening(port)
+            await asyncio.wait_for(scenario(site), 60)
+        finally:
+            server.stop()
+            await asyncio.wait_for(serving, 30)
+
+    asyncio.run(main())
+
+
+async def _listening(port: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+                continue
+            writer.close()
+            return
+
+
+async def hello(request: Request) -> Response:
+    return Response(200, [("content-type", "text/plain")], f"{request.bucket}|{request.key}".encode())
+
+
+async def take(request: Request) -> Response:
+    body = await payload(request)
+    chunks = body.chunks
+    data = chunks if isinstance(chunks, bytes) else b"".join([chunk async for chunk in chunks])
+    digest_whole(body, data)
+    return Response(200, [("etag", f'"{len(data)}"')])
+
+
+def test_a_request_is_answered_and_reported() -> None:
+    async def scenario(site: Site) -> None:
+        answer = await site.call("get_object", Bucket="abc", Key="a/../b//é \x01")
+        assert answer["Body"].read() == "abc|a/../b//é \x01".encode()
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert headers["server"] == "Strandline"
+        report = await site.report()
+        assert report[:6] == ("GetObject", "abc", "a/../b//é \x01", 200, 0, 16)
+        assert report[7:] == (OWNER, "127.0.0.1", headers["x-amz-request-id"], "")
+
+    serve({"GetObject": hello}, scenario)
+
+
+def test_errors_before_anything_is_known() -> None:
+    async def scenario(site: Site) -> None:
+        answer = await site.raw("GET /abc/k HTTP/1.1\nHost: x\nConnection: close")
+        assert b" 403 " in answer
+        assert (
+            b"<Code>AccessDenied</Code><Message>Access Denied</Message><Resource>/abc/k</Resource>" in answer
+        )
+        assert (await site.report())[:4] == ("GetObject", "abc", "k", 403)
+        answer = await site.raw("OPTIONS * HTTP/1.1\nHost: x\nConnection: close")
+        assert b"<Code>InvalidURI</Code>" in answer
+        answer = await site.raw(f"GET /abc HTTP/1.1\nHost: x\nConnection: close\nx-a: {'a' * 9000}")
+        assert b"<Code>RequestHeaderSectionTooLarge</Code>" in answer
+        answer = await site.raw("GET /abc HTTP/1.1\nHost: x\nConnection: close\nx-amz-meta-a: é")
+        assert b"<ArgumentName>x-amz-meta-a</ArgumentName>" in answer
+        answer = await site.raw("HEAD /abc HTTP/1.1\nHost: x\nConnection: close")
+        assert answer.endswith(b"\r\n\r\n")
+        assert b" 403 " in answer
+
+    serve({"GetObject": hello}, scenario)
+
+
+def test_what_is_unknown_becomes_an_internal_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(request: Request) -> Response:
+        raise {
+            "bug": ZeroDivisionError("secret"),
+            "disk": StorageFull("/secret"),
+            "slow": TimeoutError("secret"),
+        }[request.key]
+
+    async def scenario(site: Site) -> None:
+        for key, status, code in (
+            ("bug", 500, "InternalError"),
+            ("disk", 507, "InsufficientStorage"),
+            ("slow", 503, "SlowDown"),
+        ):
+            with pytest.raises(ClientError) as caught:
+                await site.call("get_object", Bucket="abc", Key=key)
+            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+            assert caught.value.response["Error"]["Code"] == code
+            assert "secret" not in str(caught.value.response)
+
+    with caplog.at_level(logging.WARNING, "gateway.app"):
+        serve({"GetObject": broken}, scenario)
+    assert sum("ZeroDivisionError" in (record.exc_text or "") for record in caplog.records) == 1
+
+
+def test_a_body_that_fails_before_its_first_byte_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def corrupt(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            raise BlobCorrupt("pack 7 at byte 12")
+            yield b""
+
+        return Response(200, [("content-length", "5")], chunks())
+
+    async def scenario(site: Site) -> None:
+        assert await site.refused("get_object", Bucket="abc", Key="k") == "InternalError"
+
+    with caplog.at_level(logging.ERROR, "gateway.app"):
+        serve({"GetObject": corrupt}, scenario)
+    assert "pack 7 at byte 12" in caplog.text
+
+
+def test_a_body_that_fails_later_is_visibly_short(caplog: pytest.LogCaptureFixture) -> None:
+    async def corrupt(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"x" * 100
+            raise BlobCorrupt("pack 7 at byte 12")
+
+        return Response(200, [("content-length", "500")], chunks())
+
+    async def scenario(site: Site) -> None:
+        answer = await site.call("get_object", Bucket="abc", Key="k")
+        with pytest.raises(Exception, match=r"IncompleteRead|100 bytes read"):
+            await asyncio.to_thread(answer["Body"].read)
+        report = await site.report()
+        assert (report.status, report.sent, report.code) == (200, 100, "InternalError")
+
+    with caplog.at_level(logging.ERROR, "gateway.app"):
+        serve({"GetObject": corrupt}, scenario)
+    assert "broke off after 100 bytes" in caplog.text
+
+
+def test_a_client_that_leaves_ends_the_stream() -> None:
+    ended = asyncio.Event()
+
+    async def endless(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                for _ in range(10_000):
+                    yield b"x" * 1024**2
+            finally:
+                ended.set()
+
+        return Response(200, [("content-length", str(10_000 * 1024**2))], chunks())
+
+    async def scenario(site: Site) -> None:
+        answer = await site.call("get_object", Bucket="abc", Key="k")
+        await asyncio.to_thread(answer["Body"].read, 10)
+        answer["Body"].close()
+        await asyncio.wait_for(ended.wait(), 30)
+        print(await site.report()); assert (await site.report()).code == "ClientDisconnected"
+
+    serve({"GetObject": endless}, scenario)
+
+
+@pytest.mark.parametrize("size", [0, 5, 200_000, 3_000_000])
+@pytest.mark.parametrize("form", ["sha256", "trailer", "unsigned"])
+def test_bodies_arrive_whole(size: int, form: str) -> None:
+    async def scenario(site: Site) -> None:
+        body = bytes(range(256)) * (size // 256 + 1)
+        if form == "unsigned":
+            url = site.s3.generate_presigned_url("put_object", Params={"Bucket": "abc", "Key": "k"})
+            assert await asyncio.to_thread(_put, site.port, url, body[:size]) == (200, f'"{size}"')
+        else:
+            more = {"ChecksumAlgorithm": "SHA256"} if form == "trailer" else {}
+            answer = await site.call(
+                "put_object", Bucket="abc", Key="k", Body=io.BytesIO(body[:size]), **more
+            )
+            assert answer["ETag"] == f'"{size}"'
+        assert (await site.report()).received >= size
+
+    serve({"PutObject": take}, scenario)
+
+
+def _put(port: int, url: str, body: bytes) -> tuple[int, str | None]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("PUT", url.partition(str(port))[2], body)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, answer.getheader("etag")
+
+
+def _presigned(site: Site, **more: str) -> str:
+    parameters = {"Bucket": "abc", "Key": "k", **more}
+    url = site.s3.generate_presigned_url("put_object", Params=parameters)
+    return str(url.partition(str(site.port))[2])
+
+
+@pytest.mark.parametrize("announced", [10, 2_000_000])
+def test_a_client_that_goes_away_in_mid_body(announced: int) -> None:
+    """The server's iteration simply ends, so it is the count that tells."""
+
+    async def scenario(site: Site) -> None:
+        host = f"127.0.0.1:{site.port}"
+        head = f"PUT {_presigned(site)} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {announced}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", site.port)) as connection:
+            connection.sendall(head.encode() + b"abc")
+        assert (await site.report()).code == "IncompleteBody"
+
+    serve({"PutObject": take}, scenario)
+
+
+@pytest.mark.parametrize("announced", [10, 2_000_000])
+def test_a_client_that_stops_sending(announced: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.body, "IDLE_SECONDS", 0.05)
+
+    async def scenario(site: Site) -> None:
+        head = f"PUT {_presigned(site)} HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: {announced}"
+        assert b"<Code>RequestTimeout</Code>" in await site.raw(head, b"abc")
+
+    serve({"PutObject": take}, scenario)
+
+
+def test_a_body_needs_a_length() -> None:
+    async def scenario(site: Site) -> None:
+        head = f"PUT {_presigned(site)} HTTP/1.1\nHost: 127.0.0.1:{site.port}\nTransfer-Encoding: chunked"
+        answer = await site.raw(head + "\nConnection: close", b"3\r\nabc\r\n0\r\n\r\n")
+        assert b" 411 " in answer
+        assert b"<Code>MissingContentLength</Code>" in answer
+
+    serve({"PutObject": take}, scenario)
+
+
+def test_xml_bodies_are_checked_and_bounded() -> None:
+    async def configure(request: Request) -> Response:
+        return Response(200, [], await whole(request, 300))
+
+    async def scenario(site: Site) -> None:
+        status = {"Status": "Enabled"}
+        await site.call("put_bucket_versioning", Bucket="abc", VersioningConfiguration=status)
+        long = {"Status": "Enabled" * 100}
+        site.s3.meta.config.parameter_validation = False
+        code = await site.refused("put_bucket_versioning", Bucket="abc", VersioningConfiguration=long)
+        assert code == "EntityTooLarge"
+        code = await site.refused(
+            "put_bucket_versioning", Bucket="abc", VersioningConfiguration=status, ContentMD5="A" * 22 + "=="
+        )
+        assert code == "BadDigest"
+
+    serve({"PutBucketVersioning": configure}, scenario)
+
+
+def test_headers_in_a_presigned_url_count() -> None:
+    async def scenario(site: Site) -> None:
+        path = _presigned(site)
+        assert await asyncio.to_thread(_put, site.port, f"http://h:{site.port}{path}", b"x") == (200, '"1"')
+        rest = f"HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: 0\nConnection: close"
+        answer = await site.raw(f"PUT {path}&x-amz-acl=public-read {rest}")
+        assert b"<Code>SignatureDoesNotMatch</Code>" in answer
+        request = AWSRequest(
+            "PUT", f"http://127.0.0.1:{site.port}/abc/k", params={"x-amz-acl": "public-read"}
+        )
+        S3SigV4QueryAuth(Credentials("AK", "SK"), "s3", "us-east-1").add_auth(request)
+        path = request.url.partition(str(site.port))[2]
+        answer = await site.raw(f"PUT {path} {rest}")
+        assert b"<Code>NotImplemented</Code>" in answer
+        assert b"x-amz-acl: public-read" in answer
+
+    serve({"PutObject": take}, scenario)
+
+
+def test_virtual_hosts() -> None:
+    async def scenario(site: Site) -> None:
+        client = boto3.client(
+            "s3", endpoint_url="http://s3.test", aws_access_key_id="AK", aws_secret_access_key="SK",
+            region_name="us-east-1",
+            config=Config(s3={"addressing_style": "virtual"}, signature_version="s3v4"),
+        )  # fmt: skip
+        url = client.generate_presigned_url("get_object", Params={"Bucket": "my.bucket", "Key": "k/l"})
+        host, _, path = url.removeprefix("http://").partition("/")
+        assert host == "my.bucket.s3.test"
+        answer = await site.raw(f"GET /{path} HTTP/1.1\nHost: {host}\nConnection: close")
+        assert answer.endswith(b"my.bucket|k/l")
+
+    serve({"GetObject": hello}, scenario, "s3.test")
+
+
+def test_the_expected_owner_is_checked() -> None:
+    async def scenario(site: Site) -> None:
+        await site.call("get_object", Bucket="abc", Key="k", ExpectedBucketOwner=OWNER)
+        assert (
+            await site.refused("get_object", Bucket="abc", Key="k", ExpectedBucketOwner="0" * 12)
+            == "AccessDenied"
+        )
+
+    serve({"GetObject": hello}, scenario)
+
+
+def test_details_of_errors_reach_the_client() -> None:
+    async def missing(request: Request) -> Response:
+        raise NoSuchKey(Key=request.key, delete_marker="true", version_id="v1")
+
+    async def scenario(site: Site) -> None:
+        with pytest.raises(ClientError) as caught:
+            await site.call("get_object", Bucket="abc", Key="k<&>")
+        answer = caught.value.response
+        assert answer["Error"]["Key"] == "k<&>"
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert (headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("true", "v1")
+
+    serve({"GetObject": missing}, scenario)
+
+
+def test_draining_finishes_what_has_begun_and_refuses_the_rest() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        begun.set()
+        await go_on.wait()
+        return Response(200, [], b"done")
+
+    async def scenario(site: Site) -> None:
+        running = asyncio.create_task(site.call("get_object", Bucket="abc", Key="k"))
+        await begun.wait()
+        assert not await site.application.drain(0.01)
+        assert await site.refused("get_object", Bucket="abc", Key="k") == "ServiceUnavailable"
+        assert site.application.in_flight == 1
+        draining = asyncio.create_task(site.application.drain(30))
+        go_on.set()
+        assert await draining
+        assert (await running)["Body"].read() == b"done"
+        assert await site.application.drain(0)
+
+    serve({"GetObject": slow}, scenario)
