@@ -5,11 +5,11 @@ change is committed and before it is acknowledged, so no process serves the old 
 """
 
 import fcntl
-import mmap
 import os
 from pathlib import Path
 
 from index.contract import IndexReader
+from index.mapped_file import map_shared
 from schemas.rows import Bucket
 
 CACHED_BUCKETS = 10_000
@@ -20,10 +20,8 @@ class GenerationCounter:
     """A counter (u64, little endian) in a file that several processes map. Made when it is not there."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if os.fstat(self._descriptor).st_size < COUNTER_BYTES:
-            os.ftruncate(self._descriptor, COUNTER_BYTES)
-        self._map = mmap.mmap(self._descriptor, COUNTER_BYTES)
+        self._map = map_shared(path, COUNTER_BYTES)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # to lock
 
     def read(self) -> int:
         return int.from_bytes(self._map[:COUNTER_BYTES], "little")

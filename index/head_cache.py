@@ -8,11 +8,10 @@ stamp has not moved is what the index would answer, in whichever process it is a
     writer   bump, commit, bump: a row kept before the change, or read while it was being made, is dropped
 """
 
-import mmap
-import os
 from pathlib import Path
 from zlib import crc32
 
+from index.mapped_file import map_shared
 from schemas.rows import ObjectVersion
 
 STAMPS = 1 << 20  # two keys with one stamp only cost each other a miss
@@ -24,13 +23,7 @@ class HeadStamps:
     """The table, in a file that all processes of a server map. One process bumps, any number read."""
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(descriptor).st_size < STAMPS * STAMP_BYTES:
-                os.ftruncate(descriptor, STAMPS * STAMP_BYTES)
-            self._map = mmap.mmap(descriptor, STAMPS * STAMP_BYTES)
-        finally:
-            os.close(descriptor)
+        self._map = map_shared(path, STAMPS * STAMP_BYTES)
         self.cells = memoryview(self._map).cast("I")
 
     def bump(self, bucket_id: bytes, key: str) -> None:

@@ -16,11 +16,12 @@ counters go on over a restart. Layout of a slab, in cells of 8 bytes, native byt
 
 import hashlib
 import mmap
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from index.mapped_file import map_shared
 
 STATUSES = (
     100, 200, 201, 204, 206, 301, 304, 307,
@@ -150,10 +151,4 @@ _NANOSECOND_BOUNDS = tuple(round(bound * 1e9) for bound in BOUNDS)
 def _shared_memory(path: Path | None, size: int) -> Any:
     if path is None:
         return mmap.mmap(-1, size)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if os.fstat(descriptor).st_size < size:
-            os.ftruncate(descriptor, size)
-        return mmap.mmap(descriptor, size)
-    finally:
-        os.close(descriptor)
+    return map_shared(path, size)
