@@ -51,6 +51,10 @@ class Auditor:
         seen[FACTS] = records[-1].offset + 1
         self._trail.append(lines, seen)
 
+    def drop_before(self, milliseconds: int) -> int:
+        """Remove whole files of the trail last written before that moment; returns how many."""
+        return self._trail.drop_before(milliseconds)
+
     def close(self) -> None:
         self._trail.close()
 

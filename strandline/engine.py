@@ -73,6 +73,10 @@ class Engine:
         """Append a batch of request records to the topic `audit`."""
         self.logs[AUDIT].append([payload], sync=False)
 
+    async def applied(self) -> dict[str, int]:
+        """For every topic of events, the offset of the first one not yet applied."""
+        return {topic: await self._index.position(topic, p) for topic, p in SOURCES}
+
     def failure(self) -> str | None:
         """Why the store cannot take writes, if it cannot."""
         for sequencer in self._sequencers.values():

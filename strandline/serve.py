@@ -15,7 +15,7 @@ from strandline.engine import Engine
 from strandline.exposition import COUNTERS, gauge
 from strandline.http_edge import HttpEdge, check_free
 from strandline.metrics import Metrics
-from strandline.services import EmbeddedServices
+from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
 from strandline.workers import Workers
 
@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
         await background.start()
         try:
             if settings.workers == 1:
-                await _serve_here(settings, data, engine, background, root, metrics, stopping)
+                await _serve_here(settings, data, engine, root, metrics, stopping)
             else:
                 await _serve_in_workers(settings, engine, root, stopping)
         finally:
@@ -62,12 +62,13 @@ async def _serve_here(
     settings: Settings,
     data: DataDir,
     engine: Engine,
-    background: Background,
     root: Root,
     metrics: Metrics,
     stopping: asyncio.Event,
 ) -> None:
-    services = EmbeddedServices(settings, data, engine.submitter, background.blobs, engine.keys)
+    blobs = open_blobs(settings, data, engine.keys)
+    await blobs.start()
+    services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
     request_log = RequestLog(engine.record_audit) if settings.audit else None
     edge = HttpEdge(settings, services.services, root, metrics, request_log)
     if request_log is not None:
@@ -79,6 +80,7 @@ async def _serve_here(
     if request_log is not None:
         await request_log.stop()
     services.close()
+    await blobs.close()
 
 
 async def _serve_in_workers(settings: Settings, engine: Engine, root: Root, stopping: asyncio.Event) -> None:

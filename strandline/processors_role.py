@@ -1,0 +1,187 @@
+"""The processors that live on facts, in a process of their own: auditor, collector, sweep.
+
+`python -m strandline.processors_role STARTED_AT`, started by `strandline.background` only. They read the
+logs beside the writer, so they cost the requests no time on the event loop. Their durable places (the
+audit trail's head, the collector's position) are files that the engine's process looks at.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+
+from access.keyring import KeyRing
+from bus.contract import Record
+from bus.local import LogReader
+from bus.positions import Positions
+from index.sqlite.reader import SqliteReader
+from processors.audit_trail import AuditTrail
+from processors.auditor import Auditor
+from processors.collector import Collector
+from schemas.errors import OffsetOutOfRange, StorageFull, StrandlineError
+from schemas.events import AUDIT, FACTS
+from schemas.manifest import Manifest
+from strandline.data_dir import DataDir
+from strandline.logs import configure_logging
+from strandline.runtime import run
+from strandline.services import index_file, open_blobs
+from strandline.settings import Settings
+from strandline.verification import open_log
+
+log = logging.getLogger(__name__)
+
+COLLECTOR = "collector"
+AUDIT_SECONDS = 0.5
+COLLECT_SECONDS = 1.0
+RECORDS = {AUDIT: 64, FACTS: 1024}  # per turn
+DAY_MILLISECONDS = 24 * 3600 * 1000
+
+
+class Processors:
+    """Auditor, collector and sweep over one data folder."""
+
+    def __init__(self, settings: Settings, data: DataDir, started_at: int) -> None:
+        self._settings = settings
+        self._data = data
+        self._started_at = started_at
+        self._logs = {topic: open_log(data, topic) for topic in (AUDIT, FACTS)}
+        self._positions = Positions(str(data.consumers))
+        self._blobs = open_blobs(settings, data, KeyRing(data.keys))
+        self._auditor = Auditor(AuditTrail(data.audit)) if settings.audit else None
+        self._trail_cut = 0.0
+        self._collector = Collector(self._blobs, settings.gc_grace_seconds, time.time, log.error)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until `stopping`; then the auditor still writes what there is."""
+        await self._blobs.start()
+        for recovered in self._blobs.recovered:
+            log.info("recovery: %s", recovered)
+        loops = [self._collect(), self._sweep()]
+        if self._auditor is not None:
+            loops.append(self._audit())
+        tasks = [asyncio.create_task(_told(loop)) for loop in loops]
+        await stopping.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._auditor is not None:
+            try:
+                while self._audit_once():
+                    pass
+            except StorageFull as error:
+                log.error("audit records wait in the log: %s", error.message)
+            self._auditor.close()
+        await self._blobs.close()
+
+    # --- the auditor -----------------------------------------------------------------------------------
+    async def _audit(self) -> None:
+        while True:
+            try:
+                busy = self._audit_once()
+            except StorageFull as error:
+                log.error("audit records wait in the log: %s", error.message)
+                busy = False
+            await asyncio.sleep(0 if busy else AUDIT_SECONDS)
+
+    def _audit_once(self) -> bool:
+        """Write one run of each topic; whether there may be more."""
+        auditor = self._auditor
+        assert auditor is not None
+        busy = False
+        for topic, write in ((AUDIT, auditor.requests), (FACTS, auditor.facts)):
+            records = _read_on(self._logs[topic], auditor.position(topic), RECORDS[topic])
+            if records:
+                write(records)
+                busy = True
+        if time.time() - self._trail_cut > 3600:
+            self._trail_cut = time.time()
+            auditor.drop_before(
+                int(self._trail_cut * 1000) - self._settings.audit_keep_days * DAY_MILLISECONDS
+            )
+        return busy
+
+    # --- the collector ---------------------------------------------------------------------------------
+    async def _collect(self) -> None:
+        facts = self._logs[FACTS]
+        position = self._positions.get(COLLECTOR, FACTS, 0)
+        while True:
+            records = _read_on(facts, position, RECORDS[FACTS])
+            done = await self._collector.collect(records) if records else None
+            if done is None:
+                wait = self._collector.wait(records[0]) if records else COLLECT_SECONDS
+                await asyncio.sleep(min(max(wait, 0.05), COLLECT_SECONDS))
+                continue
+            position = done
+            self._positions.commit(COLLECTOR, FACTS, 0, position)
+
+    async def _sweep(self) -> None:
+        """Once after the start: free what requests of earlier runs left behind without an event."""
+        index = SqliteReader(index_file(self._data))
+        try:
+            # One state of the index for the whole walk: in a moving one, bytes that go from a part to
+            # its object, or from an object to its copy, could be overlooked in both places.
+            index.pin()
+            freed = await self._blobs.sweep(_live(index), self._started_at)
+        finally:
+            index.close()
+        if freed:
+            log.info("recovery: %d bytes of unfinished writes freed", freed)
+
+
+async def _live(index: SqliteReader) -> AsyncIterator[list[Manifest]]:
+    """Every manifest of the index, in batches between which the others get their turn."""
+    async for versions in index.all_versions():
+        yield [row.manifest for _, row in versions if row.manifest is not None]
+        await asyncio.sleep(0)
+    async for parts in index.all_parts():
+        yield [part.manifest for part in parts]
+        await asyncio.sleep(0)
+
+
+def _read_on(source: LogReader, position: int, limit: int) -> list[Record]:
+    """The next records. A position before the log's begin goes on there (what lay before was dropped with
+    our leave); one beyond its end waits (a crash of the machine took back records that were not durable)."""
+    try:
+        return source.read(max(position, source.start_offset), limit)
+    except OffsetOutOfRange:
+        return []
+
+
+async def _told(loop: Coroutine[object, object, None]) -> None:
+    """Run a loop; tell loudly when it fails, since nobody waits for it."""
+    try:
+        await loop
+    except asyncio.CancelledError:
+        raise
+    except StrandlineError as error:
+        log.critical("a processor has stopped: %s: %s", type(error).__name__, error.message)
+    except Exception:
+        log.exception("a processor has stopped")
+
+
+async def work(settings: Settings, started_at: int) -> None:
+    """The process: until SIGTERM, or until standard input ends because the parent is gone."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # the parent decides
+    loop.add_reader(sys.stdin.fileno(), stopping.set)
+    await Processors(settings, DataDir(settings.data_dir), started_at).run(stopping)
+
+
+def main() -> int:
+    """The entry point of the process: settings come in the first line of standard input."""
+    os.nice(5)
+    line = os.read(sys.stdin.fileno(), 1 << 20)
+    settings = Settings.model_validate(json.loads(line))
+    configure_logging(settings.log_level)
+    run(work(settings, int(sys.argv[1])))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
