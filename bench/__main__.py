@@ -66,12 +66,10 @@ def _growth(started: list[servers.Server], options: argparse.Namespace) -> None:
     print(f"\nkeys {growth.FEW:,} and {options.keys:,}; mean milliseconds of a request")
     for server in started:
         server.resume()
-        few, many = (
-            growth.measure(
-                server, bucket, keys, options.auth, options.connections, options.seconds, options.rounds
-            )
-            for bucket, keys in (("few", growth.FEW), ("many", options.keys))
-        )
+        few, many = growth.measure(
+            server, (growth.FEW, options.keys), options.auth, options.connections, options.seconds,
+            options.rounds,
+        )  # fmt: skip
         server.pause()
         results.append({"store": server.name, "few": few.as_dict(), "many": many.as_dict()})
         print(f"{server.name}: GET {few.get_ms:.3f} → {many.get_ms:.3f} ({many.get_ms / few.get_ms:.2f}×)")
@@ -127,8 +125,8 @@ def _parse() -> argparse.Namespace:
         options.rounds, options.seconds = 1, 1
     if options.stores is None:
         options.stores = ["strandline"] if options.what == "growth" else list(STORES)
-    if options.connections < 2 or options.rounds < 1 or options.seconds < 1 or options.keys < growth.FEW:
-        parser.error(f"at least 2 connections, 1 round, 1 second and {growth.FEW} keys")
+    if options.connections < 2 or options.rounds < 1 or options.seconds < 1 or options.keys <= growth.FEW:
+        parser.error(f"at least 2 connections, 1 round, 1 second and more than {growth.FEW} keys")
     return options
 
 

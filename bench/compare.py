@@ -1,6 +1,5 @@
 """Strandline against MinIO: rounds A B A B, medians, ratios."""
 
-import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -78,8 +77,8 @@ def _measure(server: Server, workload: Workload, number: int, plan: Plan) -> Sam
     load = _loader(server, plan)
     to_do = workload.run(signer, load, number, plan.seconds)
     run(server.endpoint, to_do.warm, to_do.warm_seconds, plan.connections, workload.threads)
-    # What the other store left in the page cache unsynced must not be written out at this one's expense.
-    os.sync()
+    # What either store left in the page cache unsynced must not be written out at this run's expense.
+    server.settle()
     sample = run(server.endpoint, to_do.measured, to_do.seconds, plan.connections, workload.threads)
     workload.check(signer)
     return sample

@@ -20,7 +20,7 @@ FEW = 1_000
 
 @dataclass(frozen=True)
 class Growth:
-    """Median p50 latencies in milliseconds, by number of keys and by kind of request."""
+    """Mean times of a request in milliseconds at a number of keys, by kind of request."""
 
     keys: int
     get_ms: float
@@ -42,20 +42,32 @@ def key_of(number: int, prefixes: int = PREFIXES) -> str:
 
 
 def measure(
-    server: Server, bucket: str, keys: int, style: str, connections: int, seconds: float, rounds: int
-) -> Growth:
-    """Fill a bucket with that many tiny objects, then time GET, LIST and a delimiter listing of all."""
+    server: Server, sizes: tuple[int, int], style: str, connections: int, seconds: float, rounds: int
+) -> list[Growth]:
+    """Fill a bucket with few tiny objects and one with many; time GET, LIST and a delimiter listing of each.
+
+    The two take turns, so that whatever else the machine does falls on both."""
     signer = server.signer(style)
-    with Client(signer) as client:
-        client.expect(200, "PUT", f"/{bucket}")
-    _fill(server, signer, bucket, keys, connections)
-    _check(signer, bucket, keys)
-    return Growth(
-        keys,
-        _median_ms(server, _reads(signer, bucket, keys), connections, seconds, rounds),
-        _median_ms(server, _pages(signer, bucket, keys), connections, seconds, rounds),
-        _median_ms(server, [signer.head("GET", f"/{bucket}", _DELIMITER)], 1, seconds, rounds),
-    )
+    buckets = {f"keys-{size}": size for size in sizes}
+    for bucket, size in buckets.items():
+        with Client(signer) as client:
+            client.expect(200, "PUT", f"/{bucket}")
+        _fill(server, signer, bucket, size, connections)
+        _check(signer, bucket, size)
+    server.settle()
+    signer.refresh()
+    plans = {
+        "get": ({b: _reads(signer, b, n) for b, n in buckets.items()}, connections),
+        "list": ({b: _pages(signer, b, n) for b, n in buckets.items()}, connections),
+        "delimiter": ({b: [signer.head("GET", f"/{b}", _DELIMITER)] for b in buckets}, 1),
+    }
+    times = {
+        kind: _alternate(server, heads, clients, seconds, rounds) for kind, (heads, clients) in plans.items()
+    }
+    return [
+        Growth(size, times["get"][bucket], times["list"][bucket], times["delimiter"][bucket])
+        for bucket, size in buckets.items()
+    ]
 
 
 _DELIMITER = {"list-type": "2", "delimiter": "/", "max-keys": str(PAGE)}
@@ -118,8 +130,15 @@ def _pages(signer: Signer, bucket: str, keys: int) -> list[str]:
     return [signer.head("GET", f"/{bucket}", _page("", after)) for after in starts]
 
 
-def _median_ms(server: Server, heads: list[str], connections: int, seconds: float, rounds: int) -> float:
-    requests = Requests(heads)
-    run(server.endpoint, requests, 1, connections)
-    samples = [run(server.endpoint, requests, seconds, connections) for _ in range(rounds)]
-    return statistics.median(connections / sample.rate for sample in samples) * 1000
+def _alternate(
+    server: Server, heads: dict[str, list[str]], connections: int, seconds: float, rounds: int
+) -> dict[str, float]:
+    """Median over the rounds of the mean time of a request, in milliseconds, by bucket."""
+    found: dict[str, list[float]] = {bucket: [] for bucket in heads}
+    for requests in heads.values():
+        run(server.endpoint, Requests(requests), seconds, connections)
+    for _ in range(rounds):
+        for bucket, requests in heads.items():
+            sample = run(server.endpoint, Requests(requests), seconds, connections)
+            found[bucket].append(connections / sample.rate * 1000)
+    return {bucket: statistics.median(times) for bucket, times in found.items()}

@@ -1,5 +1,6 @@
 """The stores under test, as real processes that are paused while the other one is measured."""
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -113,18 +114,41 @@ class Server:
             self._signal(signal.SIGKILL)
             self.process.wait(20)
 
+    def settle(self, limit_seconds: float = 60) -> None:
+        """Wait until it has finished what it does after the answers (less than a tenth of a core for a
+        second), so that one measurement does not pay for what the last one left behind."""
+        os.sync()
+        limit = time.monotonic() + limit_seconds
+        before = self._processor_seconds()
+        while time.monotonic() < limit:
+            time.sleep(1)
+            now = self._processor_seconds()
+            if now - before < 0.1:
+                return
+            before = now
+
+    def _processor_seconds(self) -> float:
+        """Processor time that all its processes have used."""
+        ticks = 0
+        for entry in self._processes():
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def resident_bytes(self) -> int:
         """Resident memory of all its processes together."""
+        pages = sum(int((entry / "statm").read_text().split()[1]) for entry in self._processes())
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def _processes(self) -> list[Path]:
+        """Folders in /proc of its processes."""
         assert self.process is not None
-        group = self.process.pid
-        total = 0
+        found = []
         for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.getpgid(int(entry.name)) == group:
-                    total += int((entry / "statm").read_text().split()[1])
-            except (OSError, ProcessLookupError):
-                continue  # it ended while we looked
-        return total * os.sysconf("SC_PAGE_SIZE")
+            with contextlib.suppress(OSError):  # it ended while we looked
+                if os.getpgid(int(entry.name)) == self.process.pid:
+                    found.append(entry)
+        return found
 
     def _signal(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
