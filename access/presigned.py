@@ -9,6 +9,16 @@ from access.claim import Claim
 from access.signing import ALGORITHM, MAX_SKEW, iso_date, parse_long_date
 from schemas.errors import AccessDenied, AuthorizationQueryParametersError, ExpiredRequest
 
+REQUIRED = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+    }
+)
 MAX_EXPIRES = 604_800  # seconds: seven days
 
 
@@ -20,6 +30,7 @@ class Presigned(msgspec.Struct, frozen=True, gc=False):
     expires  seconds of validity from there
     token    a session token, if any
     payload  X-Amz-Content-Sha256 as a parameter, if any
+    rest     the query without what belongs to the signature
     """
 
     claim: Claim
@@ -28,6 +39,7 @@ class Presigned(msgspec.Struct, frozen=True, gc=False):
     expires: int
     token: str | None
     payload: str | None
+    rest: str
 
 
 def parse_presigned(raw_query: str) -> Presigned:
@@ -57,7 +69,12 @@ def parse_presigned(raw_query: str) -> Presigned:
     payload = parameters.get("X-Amz-Content-Sha256") or parameters.get("X-Amz-Content-SHA256")
     claim = Claim(credential, signed_headers, signature, timestamp, True)
     query = join_query([pair for pair in pairs if not pair.startswith("X-Amz-Signature\x01")])
-    return Presigned(claim, query, begin, _parse_expires(expires), token, payload)
+    rest = "" if len(pairs) == len(REQUIRED) else _rest(pairs)
+    return Presigned(claim, query, begin, _parse_expires(expires), token, payload, rest)
+
+
+def _rest(pairs: list[str]) -> str:
+    return join_query([pair for pair in pairs if pair.partition("\x01")[0] not in REQUIRED])
 
 
 def check_validity(presigned: Presigned, now: float) -> None:

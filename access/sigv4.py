@@ -47,7 +47,7 @@ _is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 _has_query_authentication = re.compile(r"(?:^|&)X-Amz-(?:Algorithm|Credential|Signature)=").search
 _has_version_2 = re.compile(r"(?:^|&)AWSAccessKeyId=").search
 _NAMES_LIMIT = 1024  # lists of signed headers kept
-_LINKS_LIMIT = 8192  # presigned requests kept
+_LINKS_LIMIT = 16 * 1024  # presigned requests kept
 
 
 class Signed(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +57,7 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     payload    the body's digest: 64 hex digits, UNSIGNED-PAYLOAD or one of the STREAMING-… forms
     key, scope, timestamp, signature
                what chunk signatures continue from (the signature is the seed); key is None when anonymous
+    query      of a presigned request: the query without what belongs to the signature; else None
     """
 
     principal: Principal | None
@@ -65,6 +66,7 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     scope: str = ""
     timestamp: str = ""
     signature: str = ""
+    query: str | None = None
 
     @property
     def sha256(self) -> bytes | None:
@@ -147,7 +149,7 @@ class Verifier:
         if payload is None:
             raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
         query = canonical_query(raw_query)
-        return self._check(claim, grant, method, path, query, headers, _payload(payload))
+        return self._check(claim, grant, method, path, query, headers, _payload(payload), None)
 
     def _verify_query(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
         """A presigned URL is made to be used many times (a browser fetches a video in hundreds of ranges).
@@ -168,7 +170,8 @@ class Verifier:
         if token is not None:
             raise _unknown_token(token)
         payload = headers.get("x-amz-content-sha256") or presigned.payload or UNSIGNED_PAYLOAD
-        signed = self._check(claim, grant, method, path, presigned.query, headers, _payload(payload))
+        form = _payload(payload)
+        signed = self._check(claim, grant, method, path, presigned.query, headers, form, presigned.rest)
         if claim.signed_headers == "host" and "x-amz-content-sha256" not in headers:
             if len(self._links) >= _LINKS_LIMIT:
                 del self._links[next(iter(self._links))]
@@ -209,6 +212,7 @@ class Verifier:
         query: str,
         headers: Mapping[str, str],
         payload: str,
+        rest: str | None,
     ) -> Signed:
         """Compare the signature with our own; the last step of both forms."""
         signed = claim.signed_headers
@@ -223,7 +227,13 @@ class Verifier:
             raise _mismatch(claim, grant, to_sign, request)
         self._remember(claim.credential, grant, signed, names, name_set)
         return Signed(
-            grant.credential.principal, payload, grant.key, grant.scope, claim.timestamp, claim.signature
+            grant.credential.principal,
+            payload,
+            grant.key,
+            grant.scope,
+            claim.timestamp,
+            claim.signature,
+            rest,
         )
 
     def _remember(

@@ -152,7 +152,7 @@ class Application:
         else:
             bucket, key = split_path(path)
         return Request(
-            scope.method, path, bucket, key, parse_query(raw_query) if raw_query else {}, headers, request_id,
+            scope.method, path, bucket, key, {}, headers, request_id,
             _address(scope.client), "", _ANONYMOUS, self._services, protocol, UNSIGNED, raw_query,
             scope.scheme,
         )  # fmt: skip
@@ -161,8 +161,11 @@ class Application:
         """Who sent it, and what it asks for."""
         raw_query = request.raw_query
         signed = self._verifier.verify(request.method, request.path, raw_query, request.headers)
-        if raw_query and "mz-" in raw_query:
-            fold_presigned(request.query, request.headers)
+        asked = raw_query if signed.query is None else signed.query
+        if asked:
+            request.query = parse_query(asked)
+            if "mz-" in asked:
+                fold_presigned(request.query, request.headers)
         key = request.key
         level: Level = "object" if key else "bucket" if request.bucket else "service"
         selected = self._registry.select(request.method, level, request.query, request.headers)
