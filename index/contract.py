@@ -87,7 +87,8 @@ class PutPart(NamedTuple):
 
 
 class PutEpoch(NamedTuple):
-    """What this object partition knows of a bucket. Status "deleted" removes the epoch row."""
+    """What this object partition knows of a bucket. Of a deleted one the row stays: it turns away what
+    comes late."""
 
     row: BucketEpoch
 

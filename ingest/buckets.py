@@ -1,9 +1,11 @@
 """Create, delete and change buckets: events of `policies`, then a new epoch in every object partition."""
 
+import contextlib
 from typing import Literal
 
 import msgspec
 
+from ingest.multipart import abort_upload
 from ingest.ports import Ports
 from ingest.submission import announce_everywhere
 from schemas.errors import (
@@ -12,12 +14,14 @@ from schemas.errors import (
     BucketNotEmpty,
     ConditionalRequestConflict,
     NoSuchBucket,
+    NoSuchUpload,
 )
 from schemas.events import POLICIES, BucketCreate, BucketUpdate, Origin, encode_event
 from schemas.ids import uuid7
 from schemas.rows import Bucket, BucketStatus, Versioning
 
 POLICY_PARTITION = 0
+UPLOADS_PAGE = 1000
 ATTEMPTS = 8
 
 
@@ -57,22 +61,24 @@ async def set_versioning(
 
 
 async def delete_bucket(ports: Ports, bucket: Bucket, origin: Origin) -> None:
-    """Delete an empty bucket: check, fence every partition, check again, then commit or reopen."""
+    """Delete a bucket without versions: check, fence every partition, check again, then commit or reopen.
+    Uploads in progress are aborted with it."""
     await _check_empty(ports, bucket)
     fenced = await _update(ports, bucket, bucket.versioning, "fenced", origin)
-    await announce_everywhere(ports, fenced, origin)
     await finish_deletion(ports, fenced, origin)
 
 
 async def finish_deletion(ports: Ports, fenced: Bucket, origin: Origin) -> None:
     """The second half of a deletion, also after a crash in between: commit if the fenced bucket is
     empty, else reopen it and raise BucketNotEmpty."""
+    await announce_everywhere(ports, fenced, origin)
     try:
         await _check_empty(ports, fenced)
     except BucketNotEmpty:
         reopened = await _update(ports, fenced, fenced.versioning, "open", origin)
         await announce_everywhere(ports, reopened, origin)
         raise
+    await _abort_uploads(ports, fenced, origin)
     await _update(ports, fenced, fenced.versioning, "deleted", origin)
     ended = msgspec.structs.replace(fenced, epoch=fenced.epoch + 1, status="deleted")
     await announce_everywhere(ports, ended, origin)
@@ -99,6 +105,14 @@ async def _update(
         "A conflicting conditional operation is currently in progress against this resource. "
         "Please try again."
     )
+
+
+async def _abort_uploads(ports: Ports, fenced: Bucket, origin: Origin) -> None:
+    """Give up every upload, which frees its parts. Behind the fence no new one can begin."""
+    while page := await ports.index.list_uploads(fenced.bucket_id, "", None, None, UPLOADS_PAGE):
+        for upload in page:
+            with contextlib.suppress(NoSuchUpload):  # its own client aborted it meanwhile
+                await abort_upload(ports, fenced, upload.key, upload.upload_id, origin)
 
 
 async def _check_empty(ports: Ports, bucket: Bucket) -> None:

@@ -3,11 +3,12 @@
     {"n":17,"prev":"<hash of line 16>", … ,"hash":"<SHA-256 of this line up to this field>"}
 
 Files are named by the number of their first line. `head` names the last line that is durable, so that
-a trail cut short at its end is noticed too.
+a trail cut short at its end is noticed too; it is there from the beginning, so its loss is noticed as well.
+Lines behind the head were never acknowledged: they are cut at the next start and come again from the log.
 """
 
+import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +16,23 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from bus.files import OUT_OF_SPACE, Files, make_directory, write_fully
 from schemas.errors import StorageFull, StrandlineError
 
 FILE_BYTES = 64 * 1024 * 1024
 FIRST_PREV = "0" * 64
 HASH_FIELD = b',"hash":"'
+HEAD = "head"
+HEAD_DRAFT = "head.new"
 _json = msgspec.json.Encoder()
 
 
 class AuditDamaged(StrandlineError):
-    """A line that does not fit the chain: names the file, the line and what is wrong with it."""
+    """A line or head that does not fit the chain: names the file, the line and what is wrong with it."""
+
+
+class AuditUnwritable(StrandlineError):
+    """The device failed while the trail was written; the same records may be appended again."""
 
 
 class Head(NamedTuple):
@@ -37,24 +45,25 @@ class Head(NamedTuple):
 
 def chain(n: int, prev: str, fields: dict[str, Any]) -> tuple[bytes, str]:
     """One line, and its hash."""
-    body = _json.encode({"n": n, "prev": prev, **fields})[:-1]
-    digest = hashlib.sha256(body).hexdigest()
-    return body + HASH_FIELD + digest.encode() + b'"}\n', digest
+    return _sealed({"n": n, "prev": prev, **fields})
 
 
 class AuditTrail:
-    """The only writer of the trail."""
+    """The only writer of the trail. Opening it raises AuditDamaged when a durable line or the head is not
+    there. `files` is the file layer: fault tests put their own in."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: Files | None = None) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.head = self._recover()
+        self._files = files or Files()
+        make_directory(self._files, str(folder))
         self._file: int | None = None
         self._size = 0
+        self.head = self._recover()
 
     def append(self, records: list[dict[str, Any]], sources: dict[str, int]) -> None:
         """Write the records as lines and make them durable. `sources` maps a topic to the offset after
-        the last one that these records come from. Raises StorageFull, with nothing appended."""
+        the last one that these records come from. Raises StorageFull and AuditUnwritable: the same
+        records, or more, are then to be appended again."""
         n, prev, _ = self.head
         lines = []
         for fields in records:
@@ -62,16 +71,14 @@ class AuditTrail:
             line, prev = chain(n, prev, fields)
             lines.append(line)
         data = b"".join(lines)
-        file = self._open()
+        head = Head(n, prev, {**self.head.sources, **sources})
         try:
-            if data:
-                _write_fully(file, data, self._size)
-            os.fdatasync(file)
-            head = Head(n, prev, {**self.head.sources, **sources})
-            self._write_head(head)
+            self._write_lines(data, head)
+            self._publish_head()
         except OSError as error:
-            os.ftruncate(file, self._size)
-            raise StorageFull(f"cannot write the audit trail in {self._folder}: {error.strerror}") from error
+            # Should the head be on disk nevertheless, then the same lines follow at the same place.
+            kind = StorageFull if error.errno in OUT_OF_SPACE else AuditUnwritable
+            raise kind(f"cannot write the audit trail in {self._folder}: {error.strerror}") from error
         self._size += len(data)
         self.head = head
         if self._size >= FILE_BYTES:
@@ -79,16 +86,33 @@ class AuditTrail:
 
     def close(self) -> None:
         if self._file is not None:
-            os.close(self._file)
+            self._files.close(self._file)
             self._file = None
 
     def drop_before(self, milliseconds: int) -> int:
-        """Remove whole files last written before that moment, but never the newest; returns how many."""
-        files = trail_files(self._folder)[:-1]
-        old = [path for path in files if path.stat().st_mtime * 1000 < milliseconds]
-        for path in old:
-            path.unlink()
-        return len(old)
+        """Remove whole files last written before that moment, oldest first, but never the newest; returns
+        how many."""
+        dropped = 0
+        for path in trail_files(self._folder)[:-1]:
+            if path.stat().st_mtime * 1000 >= milliseconds:
+                break
+            self._files.unlink(str(path))
+            self._files.fsync_dir(str(self._folder))
+            dropped += 1
+        return dropped
+
+    def _write_lines(self, data: bytes, head: Head) -> None:
+        """Lines and draft of the head, durably; or, after an error, no lines."""
+        file = self._open()
+        try:
+            if data:
+                write_fully(self._files, file, data, self._size)
+                self._files.fdatasync(file)
+            self._draft_head(head)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._files.ftruncate(file, self._size)
+            raise
 
     def _open(self) -> int:
         if self._file is None:
@@ -97,36 +121,50 @@ class AuditTrail:
                 path = files[-1]
             else:
                 path = self._folder / f"audit-{self.head.n + 1:020d}.jsonl"
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._size = os.fstat(self._file).st_size
-            _sync_folder(self._folder)
+            self._file = self._files.open(str(path), os.O_RDWR | os.O_CREAT)
+            self._size = self._files.size(self._file)
+            self._files.fsync_dir(str(self._folder))
         return self._file
 
-    def _write_head(self, head: Head) -> None:
-        temporary = self._folder / "head.new"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    def _draft_head(self, head: Head) -> None:
+        descriptor = self._files.open(str(self._folder / HEAD_DRAFT), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
-            _write_fully(descriptor, json.dumps(head._asdict()).encode() + b"\n", 0)
-            os.fdatasync(descriptor)
+            write_fully(self._files, descriptor, _sealed(head._asdict())[0], 0)
+            self._files.fdatasync(descriptor)
         finally:
-            os.close(descriptor)
-        os.replace(temporary, self._folder / "head")
+            self._files.close(descriptor)
+
+    def _publish_head(self) -> None:
+        self._files.rename(str(self._folder / HEAD_DRAFT), str(self._folder / HEAD))
+        # The log may be cut behind the head, so no power cut may bring an older one back.
+        self._files.fsync_dir(str(self._folder))
 
     def _recover(self) -> Head:
         """Cut what was written after the last durable head: its records come again from the log."""
-        head = read_head(self._folder)
         files = trail_files(self._folder)
+        if not files and not (self._folder / HEAD).exists():
+            head = Head(0, FIRST_PREV, {})
+            self._draft_head(head)
+            self._publish_head()
+            return head
+        head = read_head(self._folder)
         while files:
-            cut = _end_of_line(files[-1], head.n)
-            if cut is not None:
-                with files[-1].open("r+b") as file:
-                    file.truncate(cut)
-                break
-            first = int(files[-1].stem.removeprefix("audit-"))
+            first = _first_number(files[-1])
             if first <= head.n:
-                raise AuditDamaged(f"{files[-1]}: line {head.n}, the last durable one, is missing")
-            files.pop().unlink()
+                self._cut(files[-1], _end_of_line(files[-1], head))
+                return head
+            self._files.unlink(str(files.pop()))
+        if head.n:
+            raise AuditDamaged(f"{self._folder}: line {head.n}, the last durable one, is missing")
         return head
+
+    def _cut(self, path: Path, size: int) -> None:
+        descriptor = self._files.open(str(path), os.O_RDWR)
+        try:
+            if self._files.size(descriptor) > size:
+                self._files.ftruncate(descriptor, size)
+        finally:
+            self._files.close(descriptor)
 
 
 def trail_files(folder: Path) -> list[Path]:
@@ -134,76 +172,100 @@ def trail_files(folder: Path) -> list[Path]:
 
 
 def read_head(folder: Path) -> Head:
-    """The durable head; Head(0, …) of a new trail. Raises AuditDamaged when it cannot be read."""
+    """The durable head; Head(0, …) where there is no trail at all. Raises AuditDamaged when it is missing
+    beside lines, or does not match its hash."""
+    path = folder / HEAD
     try:
-        text = (folder / "head").read_bytes()
+        line = path.read_bytes()
     except FileNotFoundError:
-        return Head(0, FIRST_PREV, {})
+        if not trail_files(folder):
+            return Head(0, FIRST_PREV, {})
+        raise AuditDamaged(f"{path} is missing: nobody can say where the trail ends") from None
+    body = _opened(line)
+    if body is None:
+        raise AuditDamaged(f"{path} does not match its hash")
     try:
-        return Head(**json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise AuditDamaged(f"{folder / 'head'} cannot be read: {error}") from error
+        return msgspec.convert(msgspec.json.decode(body), Head)
+    except msgspec.MsgspecError as error:
+        raise AuditDamaged(f"{path} cannot be read: {error}") from error
 
 
 def verify_trail(folder: Path) -> int:
-    """Check every line of the trail against the chain; returns how many there are.
+    """Check every line of the trail, up to its head, against the chain; returns how many there are.
 
     Raises AuditDamaged at the first line that does not fit. A trail whose oldest files were dropped by
-    retention begins at the first line that is left.
+    retention begins at the first line that is left. A server may be writing the trail meanwhile.
     """
     head = read_head(folder)
-    number: int | None = None
-    prev = FIRST_PREV
+    number, prev = 0, FIRST_PREV
     count = 0
     for path, place, line in _lines(folder):
-        body, found, tail = line.rpartition(HASH_FIELD)
-        digest = hashlib.sha256(body).hexdigest()
-        if not found or tail != digest.encode() + b'"}\n':
+        if number >= head.n:
+            break
+        body = _opened(line)
+        if body is None:
             raise AuditDamaged(f"{path}:{place}: the line does not match its hash")
-        fields = json.loads(body + b"}")
-        if number is not None and (fields["n"] != number + 1 or fields["prev"] != prev):
+        fields = msgspec.json.decode(body)
+        if place == 1 and fields["n"] != _first_number(path):
+            raise AuditDamaged(f"{path}:1: it is line {fields['n']}, not the one that the file is named by")
+        if (number or fields["n"] == 1) and (fields["n"] != number + 1 or fields["prev"] != prev):
             raise AuditDamaged(f"{path}:{place}: the line does not follow line {number}")
-        number, prev = fields["n"], digest
+        number, prev = fields["n"], _digest_of(line)
         count += 1
-        if number == head.n and digest != head.hash:
+        if number == head.n and prev != head.hash:
             raise AuditDamaged(f"{path}:{place}: line {number} is not the one that the head names")
-    if (number or 0) < head.n:
-        raise AuditDamaged(f"{folder}: the trail ends at line {number or 0}, its head names line {head.n}")
+    if number < head.n:
+        raise AuditDamaged(f"{folder}: the trail ends at line {number}, its head names line {head.n}")
     return count
 
 
+def _sealed(fields: dict[str, Any]) -> tuple[bytes, str]:
+    """A line of JSON that ends with the hash of what is before it; and that hash."""
+    body = _json.encode(fields)[:-1]
+    digest = hashlib.sha256(body).hexdigest()
+    return body + HASH_FIELD + digest.encode() + b'"}\n', digest
+
+
+def _opened(line: bytes) -> bytes | None:
+    """The JSON object that was sealed, without its hash; None when the two do not match."""
+    body, found, tail = line.rpartition(HASH_FIELD)
+    if not found or tail != hashlib.sha256(body).hexdigest().encode() + b'"}\n':
+        return None
+    return body + b"}"
+
+
+def _digest_of(line: bytes) -> str:
+    """The hash at the end of a line that was checked."""
+    return line.rpartition(HASH_FIELD)[2][:64].decode()
+
+
 def _lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
-    for path in trail_files(folder):
+    files = trail_files(folder)
+    for path in files:
+        place = 0
         with path.open("rb") as file:
             for place, line in enumerate(file, start=1):
                 yield path, place, line
+        if not place and path != files[-1]:
+            raise AuditDamaged(f"{path} is empty, and another file follows")
 
 
-def _end_of_line(path: Path, number: int) -> int | None:
-    """The byte position behind that line of the file; None when it is not in there."""
-    first = int(path.stem.removeprefix("audit-"))
-    if number == first - 1:
-        return 0
+def _first_number(path: Path) -> int:
+    """The number of the file's first line, which is its name."""
+    try:
+        return int(path.stem.removeprefix("audit-"))
+    except ValueError:
+        raise AuditDamaged(f"{path} is not named by a line") from None
+
+
+def _end_of_line(path: Path, head: Head) -> int:
+    """The byte position behind the line that the head names. Raises AuditDamaged when it is not there."""
     position = 0
     with path.open("rb") as file:
-        for n, line in enumerate(file, start=first):
+        for n, line in enumerate(file, start=_first_number(path)):
             position += len(line)
-            if n == number and line.endswith(b"\n"):
+            if n == head.n:
+                if _opened(line) is None or _digest_of(line) != head.hash:
+                    raise AuditDamaged(f"{path}: line {n} is not the one that the head names")
                 return position
-    return None
-
-
-def _write_fully(descriptor: int, data: bytes, position: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, position)
-        position += written
-        view = view[written:]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    raise AuditDamaged(f"{path}: line {head.n}, the last durable one, is missing")

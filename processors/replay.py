@@ -44,6 +44,7 @@ async def replay(
             f"the log {topic}/{partition} begins at offset {log.start_offset}, and the index ends at "
             f"{position}: the events in between are only in a snapshot"
         )
+    await index.trim_facts(topic, partition, _below(position, published))
     while position < end:
         records = log.read(position, min(BATCH, end - position))[: end - position]
         if not records:

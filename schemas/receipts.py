@@ -20,7 +20,7 @@ Refusal = Literal[
 
 
 # Refusals that ingest answers by trying again with the same bytes, so their fact frees nothing.
-RETRYABLE: frozenset[str] = frozenset({"stale-epoch", "bucket-fenced", "part-landed-since"})
+RETRYABLE: frozenset[str] = frozenset({"stale-epoch", "bucket-fenced"})
 
 
 class Receipt(msgspec.Struct, frozen=True, array_like=True):

@@ -7,7 +7,6 @@ data folder that a server may be using; only `rebuild` needs the folder for itse
 """
 
 import contextlib
-import json
 import os
 import shutil
 import sqlite3
@@ -15,13 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bus.local import LogReader, partition_directory
+from bus.local import LocalPartitionLog, LogReader, partition_directory
+from index.sqlite.connection import open_reader
 from index.sqlite.differences import Difference, diff
 from index.sqlite.digest import IndexDigest, digest_index
+from index.sqlite.failures import translate
+from index.sqlite.reader import SqliteReader
 from index.sqlite.writer import SqliteWriter
 from processors.replay import replay
-from schemas.errors import IndexCorrupt, OffsetOutOfRange
-from schemas.events import FACTS, OBJECT_VERSIONS, POLICIES
+from schemas.errors import ConfigurationError, IndexCorrupt, OffsetOutOfRange
+from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from schemas.facts import decode_fact
 from schemas.seq import POLICY_PARTITIONS, decode_seq
 from strandline.data_dir import DataDir
@@ -30,10 +32,14 @@ from strandline.snapshots import (
     DESCRIPTION,
     INDEX,
     Snapshot,
-    all_snapshots,
     check_file,
+    describe,
     file_sha256,
     keep_newest,
+    read_snapshots,
+    remove,
+    snapshot_name,
+    workshop,
 )
 
 TOPICS = (POLICIES, OBJECT_VERSIONS)
@@ -89,8 +95,7 @@ async def build(
 
 async def verify(data: DataDir) -> Verification:
     """Compare the live index, as it is at one moment, with one replayed up to that moment."""
-    folder = _scratch(data)
-    try:
+    with workshop(data) as folder:
         live, copy = _freeze(data, folder)
         positions = {topic: live.positions.get((topic, 0), 0) for topic in TOPICS}
         target = folder / INDEX
@@ -100,18 +105,15 @@ async def verify(data: DataDir) -> Verification:
         equal = replayed.digest == live.digest and not live.damaged
         rows = sum(table.rows for table in live.tables.values())
         return Verification(equal, base, events, positions, rows, live.damage, differences)
-    finally:
-        shutil.rmtree(folder)
 
 
 async def take_snapshot(data: DataDir) -> Snapshot:
     """Make the next snapshot and prove it equal to the live index. Raises IndexCorrupt when it is not."""
-    folder = _scratch(data)
-    try:
+    with workshop(data) as folder:
         live, copy = _freeze(data, folder)
         positions = {topic: live.positions.get((topic, 0), 0) for topic in TOPICS}
         target = folder / INDEX
-        await build(data, target, positions)
+        await build(data, target, positions, await _unpublished(copy, positions))
         replayed = digest_index(target)
         if replayed.digest != live.digest:
             found = diff(copy, target, 3)
@@ -121,44 +123,74 @@ async def take_snapshot(data: DataDir) -> Snapshot:
             )
         copy.unlink()
         return _keep(data, folder, positions, replayed)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 async def rebuild(data: DataDir) -> tuple[str, int]:
     """Make the live index anew; returns what it began from and how many events were applied.
 
-    The caller holds the folder's lock. The old index stays in place until the new one is whole.
+    The caller holds the folder's lock. The old index stays in place until the new one is whole. Raises
+    LogCorrupt when the old index has applied more than the log holds: the new one would know less.
     """
-    folder = _scratch(data)
-    try:
+    live = index_file(data)
+    await _make_log_durable(data, live)
+    with workshop(data) as folder:
         target = folder / INDEX
         base, events = await build(data, target, None, _published(data))
-        live = index_file(data)
         _sync(target)
+        # The old file goes first: without its write-ahead log it could be a mixture of two states, and
+        # the new one must not meet that log. After a crash in between there is no index at all.
+        live.unlink(missing_ok=True)
+        _sync(live.parent)
         for suffix in ("-wal", "-shm"):
             live.with_name(live.name + suffix).unlink(missing_ok=True)
+        _sync(live.parent)
         os.replace(target, live)
         _sync(live.parent)
         return base, events
+
+
+async def _make_log_durable(data: DataDir, live: Path) -> None:
+    """Cut torn tails and sync, as a start does. What a power cut could still take from the log must be in no
+    index; and facts that it could still take count as not published."""
+    for topic in TOPICS:
+        _ = open_log(data, topic).start_offset  # a log that is not there must not become an empty one
+    for topic in (*TOPICS, FACTS, AUDIT):
+        directory = partition_directory(str(data.log), topic, 0, 0)
+        applied = await _applied(live, topic) if topic in TOPICS else 0
+        LocalPartitionLog(directory, durable_offset=applied, ahead=0).close()
+
+
+async def _applied(live: Path, topic: str) -> int:
+    """How far the live index has come; 0 when it cannot say."""
+    try:
+        reader = SqliteReader(live)
+    except (ConfigurationError, IndexCorrupt):
+        return 0
+    try:
+        return await reader.applied(topic, 0)
+    except (IndexCorrupt, sqlite3.Error):
+        return 0
     finally:
-        shutil.rmtree(folder)
+        reader.close()
 
 
 def _copy_base(data: DataDir, target: Path, until: Mapping[str, int] | None) -> str:
     """Copy the newest snapshot that does not go too far; a damaged one is passed over for an older one,
     as long as the log still holds what comes after that."""
-    problems = []
-    for snapshot in reversed(all_snapshots(data)):
+    snapshots, problems = read_snapshots(data)
+    for snapshot in reversed(snapshots):
         if until is not None and any(snapshot.positions[topic] > until[topic] for topic in TOPICS):
             continue
         try:
             check_file(snapshot)
-        except (IndexCorrupt, FileNotFoundError) as error:
-            problems.append(str(error))
+        except IndexCorrupt as error:
+            problems.append(error.message)
             continue
-        shutil.copyfile(snapshot.index_file, target)
+        starts = {topic: open_log(data, topic).start_offset for topic in TOPICS}
+        if any(snapshot.positions[topic] < starts[topic] for topic in TOPICS):
+            problems.append(f"{snapshot.folder} ends before the log begins")
+            break
+        shutil.copyfile(snapshot.index, target)
         return str(snapshot.folder)
     starts = {topic: open_log(data, topic).start_offset for topic in TOPICS}
     if any(starts.values()):
@@ -170,22 +202,35 @@ def _copy_base(data: DataDir, target: Path, until: Mapping[str, int] | None) -> 
 def _freeze(data: DataDir, folder: Path) -> tuple[IndexDigest, Path]:
     """A copy of the live index at one moment, with its digest: for comparison only, never a snapshot."""
     copy = folder / "live.sqlite"
-    with contextlib.closing(sqlite3.connect(f"file:{index_file(data)}?mode=ro", uri=True)) as live:
+    with contextlib.closing(open_reader(index_file(data))) as live:
         with contextlib.closing(sqlite3.connect(copy)) as frozen:
-            live.backup(frozen)
+            try:
+                live.backup(frozen)
+            except sqlite3.Error as error:
+                raise translate(error, index_file(data)) from error
     return digest_index(copy), copy
+
+
+async def _unpublished(copy: Path, positions: Mapping[str, int]) -> dict[str, int]:
+    """For every topic the offset from which on facts are not durable in the facts log: a snapshot keeps
+    those, since the events that they come from may be dropped from the log."""
+    index = SqliteWriter(copy)
+    try:
+        pending = {topic: await index.pending_facts(topic, 0) for topic in TOPICS}
+    finally:
+        await index.close()
+    return {topic: found[0].first if found else positions[topic] for topic, found in pending.items()}
 
 
 def _keep(data: DataDir, folder: Path, positions: dict[str, int], content: IndexDigest) -> Snapshot:
     """Give a verified snapshot its name, durably."""
-    name = f"{positions[OBJECT_VERSIONS]:020d}-{positions[POLICIES]:020d}"
-    final = data.snapshots / name
+    final = data.snapshots / snapshot_name(positions)
     sha256 = file_sha256(folder / INDEX)
-    description = {"positions": positions, "content": content.digest, "sha256": sha256}
-    (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n")
+    (folder / DESCRIPTION).write_text(describe(positions, content.digest, sha256))
     for path in (folder / INDEX, folder / DESCRIPTION, folder):
         _sync(path)
-    shutil.rmtree(final, ignore_errors=True)
+    if final.exists():
+        remove(final)
     os.replace(folder, final)
     _sync(data.snapshots)
     keep_newest(data, KEPT_SNAPSHOTS)
@@ -205,13 +250,6 @@ def _published(data: DataDir) -> dict[str, int]:
             first[topic] = max(first[topic], source + 1)
         offset = records[-1].offset + 1
     return first
-
-
-def _scratch(data: DataDir) -> Path:
-    folder = data.snapshots / f"building-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def _sync(path: Path) -> None:

@@ -47,7 +47,6 @@ _REMOVE_UPLOAD = "DELETE FROM uploads WHERE bucket_id = ? AND key = ? AND upload
 _PUT_PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?)"
 _REMOVE_PARTS = "DELETE FROM parts WHERE upload_id = ?"
 _PUT_EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?)"
-_REMOVE_EPOCH = "DELETE FROM epochs WHERE partition = ? AND bucket_id = ?"
 _PUT_BUCKET = "INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?, ?)"
 _REMOVE_BUCKET = "DELETE FROM buckets WHERE name = ? AND bucket_id = ?"
 
@@ -128,8 +127,6 @@ def _write_one(connection: sqlite3.Connection, partition: int, change: Change) -
         case RemoveUpload(bucket_id, key, upload_id):
             execute(_REMOVE_UPLOAD, (bucket_id, key, upload_id))
             execute(_REMOVE_PARTS, (upload_id,))
-        case PutEpoch(epoch) if epoch.status == "deleted":
-            execute(_REMOVE_EPOCH, (partition, epoch.bucket_id))
         case PutEpoch(epoch):
             record = seal_row(epoch, epoch_seed(partition, epoch.bucket_id))
             execute(_PUT_EPOCH, (partition, epoch.bucket_id, record))

@@ -10,7 +10,8 @@ from schemas.rows import Bucket, BucketEpoch
 
 
 def apply_epoch_set(event: EpochSet, known: BucketEpoch | None, moment: Moment) -> Decision:
-    """Raise the partition's idea of the bucket; an epoch that is not newer changes nothing."""
+    """Raise the partition's idea of the bucket; an epoch that is not newer changes nothing. The last epoch of
+    a deleted bucket stays, so that one announced late cannot bring the bucket back."""
     if known is not None and known.epoch >= event.epoch:
         fact = bare_fact("nothing", moment, event.origin, event.bucket_id)
         return Decision((), Receipt(moment.seq, moment.time, epoch=known.epoch), fact)

@@ -16,7 +16,7 @@ def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment:
     """Put a version on top of the key; in an unversioned or suspended bucket it replaces the null one."""
     refusal = _refusal(event, state)
     if refusal:
-        return refuse(refusal, moment, event.origin, event.bucket_id, event.key, _brought(event))
+        return refuse(refusal, moment, event.origin, event.bucket_id, event.key, brought_by_put(event))
 
     head = state.head
     rank = next_rank(head, moment.time)
@@ -90,7 +90,7 @@ def _refusal(event: ObjectPut, state: KeyState) -> Refusal:
     return check_condition(event.condition, state.head)
 
 
-def _brought(event: ObjectPut) -> tuple[Manifest, ...]:
+def brought_by_put(event: ObjectPut) -> tuple[Manifest, ...]:
     """The bytes that come with the event. Those of a Complete belong to the upload until it is applied;
     only where its manifests were spilled to is its own."""
     if event.upload_id is None:

@@ -2,9 +2,9 @@
 
 from index.contract import KeyState, KeyWant
 from processors.apply.buckets import apply_bucket_create, apply_bucket_update, apply_epoch_set
-from processors.apply.decision import Decision, Moment, refuse
+from processors.apply.decision import Decision, Moment, freed, refuse
 from processors.apply.delete import apply_delete
-from processors.apply.put import apply_put
+from processors.apply.put import apply_put, brought_by_put, spilled_only
 from processors.apply.uploads import apply_part_put, apply_upload_abort, apply_upload_create
 from schemas.events import (
     BucketCreate,
@@ -17,6 +17,7 @@ from schemas.events import (
     UploadAbort,
     UploadCreate,
 )
+from schemas.manifest import Manifest
 from schemas.receipts import Refusal
 from schemas.rows import Bucket, BucketEpoch
 
@@ -40,11 +41,11 @@ def apply_object_event(
     event: ObjectEvent, state: KeyState, epoch: BucketEpoch | None, moment: Moment
 ) -> Decision:
     """Decide one event of `object-versions`."""
-    if type(event) is EpochSet:
+    if isinstance(event, EpochSet):
         return apply_epoch_set(event, epoch, moment)
     refusal = _epoch_refusal(event, epoch)
     if refusal or epoch is None:
-        return refuse(refusal, moment, event.origin, event.bucket_id, event.key)
+        return refuse(refusal, moment, event.origin, event.bucket_id, event.key, brought(event))
     if type(event) is ObjectPut:
         return apply_put(event, state, epoch.versioning, moment)
     if type(event) is ObjectDelete:
@@ -72,7 +73,20 @@ def policy_name(event: PolicyEvent) -> str:
 
 def _epoch_refusal(event: ObjectEvent, epoch: BucketEpoch | None) -> Refusal:
     """An event resolved against another epoch of its bucket must be resolved anew; one that meets a
-    bucket about to be deleted must wait."""
+    bucket about to be deleted must wait, unless it gives an upload up: deletion itself does that."""
+    if epoch is not None and epoch.status == "deleted":
+        return "no-such-bucket"
     if epoch is None or event.epoch != epoch.epoch:
         return "stale-epoch"
-    return "bucket-fenced" if epoch.status == "fenced" else ""
+    return "bucket-fenced" if epoch.status == "fenced" and type(event) is not UploadAbort else ""
+
+
+def brought(event: ObjectEvent) -> tuple[Manifest, ...]:
+    """The bytes that come with an event and nothing else refers to, should it be refused."""
+    if isinstance(event, ObjectPut):
+        return brought_by_put(event)
+    if isinstance(event, PartPut):
+        return freed(event.manifest)
+    if isinstance(event, UploadAbort):
+        return freed(spilled_only(event.discarded))
+    return ()

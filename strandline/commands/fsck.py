@@ -59,9 +59,11 @@ def _index(data: DataDir) -> Iterator[str]:
 
 
 def _snapshots(data: DataDir) -> Iterator[str]:
-    from strandline.snapshots import all_snapshots, check_file
+    from strandline.snapshots import check_file, read_snapshots
 
-    for snapshot in all_snapshots(data):
+    snapshots, problems = read_snapshots(data)
+    yield from problems
+    for snapshot in snapshots:
         try:
             check_file(snapshot)
         except (StrandlineError, OSError) as error:

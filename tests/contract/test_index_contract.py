@@ -545,8 +545,9 @@ def test_epochs_belong_to_a_partition(run: Any) -> None:
         await writer.commit(OBJECT_VERSIONS, 0, 1, None)
         assert await writer.epoch(0, BUCKET) == first
         assert await writer.epoch(7, BUCKET) == msgspec.structs.replace(first, epoch=2)
-        await writer.write(7, [PutEpoch(msgspec.structs.replace(first, epoch=3, status="deleted"))])
-        assert await writer.epoch(7, BUCKET) is None
+        last = msgspec.structs.replace(first, epoch=3, status="deleted")
+        await writer.write(7, [PutEpoch(last)])
+        assert await writer.epoch(7, BUCKET) == last
         assert await writer.epoch(0, BUCKET) == first
 
     run(body)
