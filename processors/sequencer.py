@@ -221,7 +221,10 @@ class Sequencer:
 
     def _fail_new_writers(self, error: StrandlineError) -> None:
         queue, self._queue = self._queue, []
-        self._answer_error(queue, LogUnavailable(f"the index cannot be written: {error.message}"))
+        # None of these is in the log: nothing was changed, and a full disk is told as one.
+        if not isinstance(error, StorageFull):
+            error = LogUnavailable(f"the index cannot be written: {error.message}")
+        self._answer_error(queue, error)
 
     def _stop_loudly(self, error: StrandlineError) -> None:
         self._failure = error

@@ -62,14 +62,16 @@ class Ledger:
             self.possible[key] = {state}
             self.acknowledged += 1
 
-    def settle(self, key: str, found: bytes | None) -> State:
-        """What was read after the restart must be one of the possible states, and is the state from now on.
+    def settle(self, key: str, found: bytes | None, final: bool = True) -> None:
+        """What was read must be one of the possible states. After a restart it is the state from now on;
+        while the server runs (`final` False), a request whose outcome it left open may still take effect.
 
         Raises Lost."""
         for state in self.possible[key]:
             if (None if state is None else state.content()) == found:
-                self.possible[key] = {state}
-                return state
+                if final:
+                    self.possible[key] = {state}
+                return
         shown = "nothing" if found is None else f"{len(found)} bytes {found[:60]!r}"
         raise Lost(f"{key}: found {shown}; possible was {self.possible[key]}")
 
