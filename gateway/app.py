@@ -8,20 +8,21 @@ import logging
 import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
+from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 from access.identity import Principal
 from access.sigv4 import Verifier
 from gateway.errors import DRAINING, INTERNAL, S3Error, s3_error
+from gateway.flow_control import Connections
 from gateway.operations import Level
 from gateway.presigned_headers import fold_presigned
 from gateway.registry import Handler, Registry
 from gateway.request import UNSIGNED, Request, Services
 from gateway.routing import check_key, parse_query, split_host, split_path
+from gateway.streaming import send_stream
 from gateway.unbuilt import EXPECTED_OWNER, UNUSUAL, check_unbuilt
 from gateway.xml_errors import error_document, error_headers
 from schemas.errors import AccessDenied, InvalidArgument, RequestHeaderTooLarge, StrandlineError
@@ -49,8 +50,8 @@ class Application:
     """Answers S3 requests. `observe` is called once for each, after its answer has gone out."""
 
     __slots__ = (
-        "_count", "_domains", "_draining", "_host_id", "_host_id_header", "_idle", "_in_flight", "_observe",
-        "_prefix", "_registry", "_services", "_verifier",
+        "_connections", "_count", "_domains", "_draining", "_host_id", "_host_id_header", "_idle",
+        "_in_flight", "_observe", "_prefix", "_registry", "_services", "_verifier",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +67,7 @@ class Application:
         self._count = 0
         self._host_id = b64encode(os.urandom(24)).decode()
         self._host_id_header = ("x-amz-id-2", self._host_id)
+        self._connections = Connections()
         self._draining = False
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -119,7 +121,9 @@ class Application:
             if request is not None and "expect" in request.headers:
                 _mind_expectation(request.headers, headers)
             if chunks is not None:
-                sent, code = await self._stream(protocol, status, headers, body, chunks, request_id)
+                sent, code = await send_stream(
+                    self._connections, scope, protocol, status, headers, body, chunks, request_id
+                )
             elif body and scope.method != "HEAD":
                 protocol.response_bytes(status, headers, body)
                 sent = len(body)
@@ -208,32 +212,6 @@ class Application:
         headers.append(_XML)
         body = error_document(shape, message, details, scope.path, request_id.hex(), self._host_id)
         return shape.status, headers, body
-
-    async def _stream(
-        self, protocol: HTTPProtocol, status: int, headers: list[tuple[str, str]], first: bytes,
-        chunks: AsyncIterator[bytes], request_id: bytes,
-    ) -> tuple[int, str]:  # fmt: skip
-        """Send a body piece by piece; returns the bytes sent and an error code.
-
-        After the status line nothing can be taken back: on an error the answer is left short of its
-        content-length, which every client notices.
-        """
-        sent = 0
-        async with aclosing(chunks):  # type: ignore[type-var]
-            try:
-                transport = protocol.response_stream(status, headers)
-                if first:
-                    await transport.send_bytes(first)
-                    sent = len(first)
-                async for chunk in chunks:
-                    await transport.send_bytes(chunk)
-                    sent += len(chunk)
-            except ProtocolClosed:
-                return sent, "ClientDisconnected"
-            except Exception as error:
-                logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
-                return sent, s3_error(error).code
-        return sent, ""
 
     def _report(
         self, request: Request | None, scope: Scope, status: int, sent: int, seconds: float, number: bytes,

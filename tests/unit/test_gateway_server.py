@@ -5,6 +5,7 @@ import http.client
 import io
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from botocore.exceptions import ClientError
 from granian.server.embed import Server
 
 import gateway.body
+import gateway.flow_control
 from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from gateway.app import Application
@@ -253,7 +255,7 @@ def test_a_body_that_fails_later_is_visibly_short(caplog: pytest.LogCaptureFixtu
         report = await site.report()
         assert (report.status, report.sent, report.code) == (200, 100, "InternalError")
 
-    with caplog.at_level(logging.ERROR, "gateway.app"):
+    with caplog.at_level(logging.ERROR, "gateway.streaming"):
         serve({"GetObject": corrupt}, scenario)
     assert "broke off after 100 bytes" in caplog.text
 
@@ -276,9 +278,56 @@ def test_a_client_that_leaves_ends_the_stream() -> None:
         await asyncio.to_thread(answer["Body"].read, 10)
         answer["Body"].close()
         await asyncio.wait_for(ended.wait(), 30)
-        print(await site.report()); assert (await site.report()).code == "ClientDisconnected"
+        assert (await site.report()).code == "ClientDisconnected"
 
     serve({"GetObject": endless}, scenario)
+
+
+MIB = 1024**2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux what is on its way")
+def test_a_client_that_stops_reading_is_given_up_with_little_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gateway.flow_control, "STALL_SECONDS", 0.2)
+    produced = 0
+
+    async def endless(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            nonlocal produced
+            for _ in range(10_000):
+                produced += 1
+                yield bytes(MIB)
+
+        return Response(200, [("content-length", str(10_000 * MIB))], chunks())
+
+    async def scenario(site: Site) -> None:
+        answer = await site.call("get_object", Bucket="abc", Key="k")
+        assert (await site.report()).code == "RequestTimeout"
+        answer["Body"].close()
+        # What the server and both kernels' buffers hold, generously.
+        assert produced < 64
+
+    serve({"GetObject": endless}, scenario)
+
+
+def test_a_long_body_arrives_whole() -> None:
+    chunk = bytes(range(256)) * (MIB // 256)
+
+    async def long(request: Request) -> Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(64):
+                yield chunk
+
+        return Response(200, [("content-length", str(64 * MIB))], chunks())
+
+    async def scenario(site: Site) -> None:
+        for _ in range(2):
+            answer = await site.call("get_object", Bucket="abc", Key="k")
+            assert await asyncio.to_thread(answer["Body"].read) == chunk * 64
+
+    serve({"GetObject": long}, scenario)
 
 
 @pytest.mark.parametrize("size", [0, 5, 200_000, 3_000_000])

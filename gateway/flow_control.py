@@ -1,0 +1,122 @@
+"""How much of an answer still waits inside the HTTP server: what keeps memory flat with slow clients.
+
+granian's RSGI transport takes everything it is given into an unbounded queue and says nothing about it
+(2.8: only its ASGI and WSGI streams wait for the client). But the kernel knows how many bytes of the
+connection it has taken: those acknowledged by the peer (tcpi_bytes_acked of TCP_INFO) and those in its own
+send queue (SIOCOUTQ). What was sent and is not among them is waiting in the server.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+from fcntl import ioctl
+from termios import TIOCOUTQ
+
+QUEUE_LIMIT = 4 * 1024**2  # bytes of one answer inside the server; the kernel's buffers come on top
+RESUME_AT = QUEUE_LIMIT // 2
+STALL_SECONDS = 60.0  # a client that takes nothing for so long is given up
+_SHORTEST, _LONGEST = 0.001, 0.02  # seconds between looks at the queue
+
+_INFO_BYTES = 128
+_acked = struct.Struct("=120xQ").unpack  # linux/tcp.h, struct tcp_info: tcpi_bytes_acked, since Linux 4.1
+_queued = struct.Struct("=i").unpack
+_CLOSED = 7  # tcpi_state: TCP_CLOSE
+
+
+class ClientStalled(Exception):
+    """The client has stopped taking bytes; its connection has been shut down."""
+
+
+class ClientGone(Exception):
+    """The connection is closed."""
+
+
+class Outflow:
+    """The way out of one connection, for the length of one answer. `close` must be called."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._start = self._taken()
+
+    def _taken(self) -> int:
+        """Bytes that the kernel has ever taken for this connection. Raises ClientGone."""
+        info = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+        if info[0] == _CLOSED:
+            raise ClientGone
+        return int(_acked(info)[0]) + int(_queued(ioctl(self._connection, TIOCOUTQ, b"\0\0\0\0"))[0])
+
+    def waiting(self, sent: int) -> int:
+        """How many of the `sent` bytes of the answer are still inside the server. Raises ClientGone."""
+        return sent - (self._taken() - self._start)
+
+    async def make_room(self, sent: int) -> None:
+        """Return once little enough waits inside the server. Raises ClientGone, ClientStalled."""
+        waiting = self.waiting(sent)
+        if waiting <= QUEUE_LIMIT:
+            return
+        loop = asyncio.get_running_loop()
+        pause, patience = _SHORTEST, loop.time() + STALL_SECONDS
+        while waiting > RESUME_AT:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST)
+            before, waiting = waiting, self.waiting(sent)
+            if waiting < before:
+                patience = loop.time() + STALL_SECONDS
+            elif loop.time() > patience:
+                self._connection.shutdown(socket.SHUT_RDWR)
+                raise ClientStalled
+
+    def close(self) -> None:
+        """Let go of the connection, which is the server's."""
+        self._connection.close()
+
+
+class Connections:
+    """Finds the connection of a client among the descriptors of this process, and remembers where it was."""
+
+    LIMIT = 1024  # descriptors remembered
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], int] = {}
+
+    def outflow(self, client: str, server: str) -> Outflow | None:
+        """The way out to that client, both named as `address:port` (of the server the port counts, as the
+        address may be that of every interface); None where it cannot be told. Raises ClientGone.
+        """
+        if not sys.platform.startswith("linux"):
+            return None
+        names = (client, server.rpartition(":")[2])
+        fd = self._known.get(names)
+        if fd is None or not _joins(fd, names):
+            fd = next((fd for fd in _descriptors() if _joins(fd, names)), None)
+            if fd is None:
+                return None
+            if len(self._known) >= self.LIMIT:
+                self._known.clear()
+            self._known[names] = fd
+        return Outflow(socket.socket(fileno=os.dup(fd)))
+
+
+def _descriptors() -> list[int]:
+    # Newest first: connections with large answers are more often young than old.
+    return sorted(map(int, os.listdir("/proc/self/fd")), reverse=True)
+
+
+def _joins(fd: int, names: tuple[str, str]) -> bool:
+    """Whether the descriptor is the TCP connection from that client to that port of ours."""
+    try:
+        connection = socket.socket(fileno=fd)
+    except OSError:
+        return False
+    try:
+        if connection.family not in (socket.AF_INET, socket.AF_INET6):
+            return False
+        host, port = connection.getpeername()[:2]
+        peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"  # as granian writes it
+        return peer == names[0] and str(connection.getsockname()[1]) == names[1]
+    except OSError:
+        return False
+    finally:
+        connection.detach()

@@ -1,0 +1,60 @@
+"""Sends the body of an answer piece by piece, no faster than the client takes it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
+
+from gateway.errors import s3_error
+from gateway.flow_control import QUEUE_LIMIT, ClientGone, ClientStalled, Connections, Outflow
+
+logger = logging.getLogger(__name__)
+
+
+async def send_stream(
+    connections: Connections, scope: Scope, protocol: HTTPProtocol, status: int,
+    headers: list[tuple[str, str]], first: bytes, chunks: AsyncIterator[bytes], request_id: bytes,
+) -> tuple[int, str]:  # fmt: skip
+    """Send a body piece by piece; returns the bytes sent and an error code.
+
+    After the status line nothing can be taken back: on an error the answer is left short of its
+    content-length, which every client notices.
+    """
+    sent = 0
+    outflow: Outflow | None = None
+    transport: Any = None
+    async with aclosing(chunks):  # type: ignore[type-var]
+        try:
+            if _announced_length(headers) > QUEUE_LIMIT:
+                outflow = connections.outflow(scope.client, scope.server)
+            transport = protocol.response_stream(status, headers)
+            if first:
+                await transport.send_bytes(first)
+                sent = len(first)
+            async for chunk in chunks:
+                await transport.send_bytes(chunk)
+                sent += len(chunk)
+                if outflow is not None:
+                    await outflow.make_room(sent)
+                await asyncio.sleep(0)  # send_bytes never waits: let others have their turn
+        except (ProtocolClosed, ClientGone):
+            return sent, "ClientDisconnected"
+        except ClientStalled:
+            return sent, "RequestTimeout"
+        except Exception as error:
+            # The connection ends when the transport goes, so no traceback may hold it.
+            transport = None
+            logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
+            return sent, s3_error(error).code
+        finally:
+            if outflow is not None:
+                outflow.close()
+    return sent, ""
+
+
+def _announced_length(headers: list[tuple[str, str]]) -> int:
+    """Content-Length among the headers, 0 when it is not there."""
+    return next((int(value) for name, value in headers if name == "content-length"), 0)
