@@ -185,7 +185,8 @@ def read_head(folder: Path) -> Head:
     if body is None:
         raise AuditDamaged(f"{path} does not match its hash")
     try:
-        return msgspec.convert(msgspec.json.decode(body), Head)
+        fields = msgspec.json.decode(body, type=dict[str, Any])
+        return msgspec.convert([fields.get(name) for name in Head._fields], Head)
     except msgspec.MsgspecError as error:
         raise AuditDamaged(f"{path} cannot be read: {error}") from error
 
