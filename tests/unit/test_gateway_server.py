@@ -16,7 +16,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from granian.server.embed import Server
 
 import gateway.body
@@ -90,6 +90,11 @@ class Site:
 
     async def call(self, name: str, **arguments: Any) -> Any:
         return await asyncio.to_thread(getattr(self.s3, name), **arguments)
+
+    async def download(self) -> bytes:
+        """The whole of an object."""
+        answer = await self.call("get_object", Bucket="abc", Key="k")
+        return bytes(await asyncio.to_thread(answer["Body"].read))
 
     async def refused(self, name: str, **arguments: Any) -> str:
         """The error code of a call that must fail."""
@@ -249,9 +254,9 @@ def test_a_body_that_fails_later_is_visibly_short(caplog: pytest.LogCaptureFixtu
         return Response(200, [("content-length", "500")], chunks())
 
     async def scenario(site: Site) -> None:
-        answer = await site.call("get_object", Bucket="abc", Key="k")
-        with pytest.raises(Exception, match=r"IncompleteRead|100 bytes read"):
-            await asyncio.to_thread(answer["Body"].read)
+        # Short of its length, or, when the server had not sent the head yet, not there at all.
+        with pytest.raises(BotoCoreError):
+            await site.download()
         report = await site.report()
         assert (report.status, report.sent, report.code) == (200, 100, "InternalError")
 
@@ -324,8 +329,7 @@ def test_a_long_body_arrives_whole() -> None:
 
     async def scenario(site: Site) -> None:
         for _ in range(2):
-            answer = await site.call("get_object", Bucket="abc", Key="k")
-            assert await asyncio.to_thread(answer["Body"].read) == chunk * 64
+            assert await site.download() == chunk * 64
 
     serve({"GetObject": long}, scenario)
 
