@@ -5,6 +5,7 @@ import hmac
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = 900  # seconds a client's clock may be off
@@ -46,6 +47,7 @@ def signing_key(secret: str, date: str, region: str, service: str) -> SigningKey
     return SigningKey(key)
 
 
+@lru_cache(maxsize=4096)  # clients sign many requests in one second
 def parse_long_date(text: str) -> int | None:
     """Unix seconds of an ISO 8601 basic date (YYYYMMDDTHHMMSSZ); None when it is not one."""
     if not _long_date(text):

@@ -34,6 +34,7 @@ from schemas.errors import (
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
 )
+from schemas.recent import Recent
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 STREAMING_SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -99,7 +100,9 @@ class Verifier:
         self._region = region if strict else None
         self._clock = clock
         self._names: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
-        self._links: dict[tuple[str, str, str, str | None], tuple[Presigned, Grant, Signed]] = {}
+        self._links: Recent[tuple[str, str, str, str | None], tuple[Presigned, Grant, Signed]] = Recent(
+            _LINKS_LIMIT
+        )
 
     def verify(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
         """Who sent the request, or a Signed without principal when it is not signed at all.
@@ -172,10 +175,8 @@ class Verifier:
         payload = headers.get("x-amz-content-sha256") or presigned.payload or UNSIGNED_PAYLOAD
         form = _payload(payload)
         signed = self._check(claim, grant, method, path, presigned.query, headers, form, presigned.rest)
-        if claim.signed_headers == "host" and "x-amz-content-sha256" not in headers:
-            if len(self._links) >= _LINKS_LIMIT:
-                del self._links[next(iter(self._links))]
-            self._links[link] = presigned, grant, signed
+        if method != "PUT" and claim.signed_headers == "host" and "x-amz-content-sha256" not in headers:
+            self._links.put(link, (presigned, grant, signed))
         return signed
 
     def _grant(self, claim: Claim) -> Grant:

@@ -32,7 +32,7 @@ from schemas.errors import (
 
 WHOLE_LIMIT = 1024**2  # bytes; bodies up to here are read at once, so that they can be packed
 HASH_ON_LOOP_BYTES = 64 * 1024
-IDLE_SECONDS = 60.0  # a client that sends nothing for so long is given up
+ONE_WAIT_BYTES = 64 * 1024  # a body up to here comes in one piece, or its client is too slow
 
 T = TypeVar("T")
 
@@ -130,9 +130,10 @@ async def _off_loop(decode: Callable[[bytes], T], data: bytes) -> T:
 async def _at_once(request: Request, length: int) -> bytes:
     if not length:
         return b""
+    if length > ONE_WAIT_BYTES:
+        return b"".join([piece async for piece in _stream(request, length)])
     try:
-        async with asyncio.timeout(IDLE_SECONDS):
-            data: bytes = await request.body()
+        data: bytes = await request.services.patience.wait(request.body())
     except TimeoutError:
         raise RequestTimeout() from None
     except ProtocolClosed:
@@ -149,8 +150,7 @@ async def _stream(request: Request, length: int | None) -> AsyncIterator[bytes]:
     arriving = aiter(request.body)
     while True:
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
-                data: bytes = await anext(arriving)
+            data: bytes = await request.services.patience.wait(anext(arriving))
         except StopAsyncIteration:
             break
         except TimeoutError:

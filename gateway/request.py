@@ -1,16 +1,18 @@
 """One S3 request and its answer, between the HTTP server and the handlers of operations."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from access.identity import Principal
 from access.sigv4 import Signed
+from gateway.patience import Patience
 from ingest.payload import Payload
 from ingest.producer import Producer
 from query.reader import Reader
 from schemas.events import Origin
 
+IDLE_SECONDS = 60.0  # a client that sends nothing for so long is given up
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
 
 
@@ -22,6 +24,7 @@ class Services:
     reader: Reader
     region: str = "us-east-1"
     domains: tuple[str, ...] = ()
+    patience: Patience = field(default_factory=lambda: Patience(IDLE_SECONDS))
 
 
 @dataclass(slots=True)

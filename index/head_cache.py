@@ -12,11 +12,12 @@ from pathlib import Path
 from zlib import crc32
 
 from index.mapped_file import map_shared
+from schemas.recent import Recent
 from schemas.rows import ObjectVersion
 
 STAMPS = 1 << 20  # two keys with one stamp only cost each other a miss
 STAMP_BYTES = 4
-CACHED_HEADS = 16 * 1024
+CACHED_HEADS = 32 * 1024
 
 
 class HeadStamps:
@@ -42,11 +43,11 @@ def stamp_cell(bucket_id: bytes, key: str) -> int:
 
 
 class HeadCache:
-    """Up to CACHED_HEADS rows, the oldest dropped first."""
+    """Up to CACHED_HEADS rows: those read lately."""
 
     def __init__(self, stamps: HeadStamps) -> None:
         self._cells = stamps.cells
-        self._rows: dict[tuple[bytes, str], tuple[int, ObjectVersion]] = {}
+        self._rows: Recent[tuple[bytes, str], tuple[int, ObjectVersion]] = Recent(CACHED_HEADS)
 
     def get(self, bucket_id: bytes, key: str) -> tuple[int, ObjectVersion | None]:
         """The stamp as it is now, and the row if one is kept under just that stamp."""
@@ -58,7 +59,4 @@ class HeadCache:
 
     def keep(self, stamp: int, bucket_id: bytes, row: ObjectVersion) -> None:
         """Keep a row that was read after `stamp` was."""
-        rows = self._rows
-        if len(rows) >= CACHED_HEADS:
-            del rows[next(iter(rows))]
-        rows[bucket_id, row.key] = stamp, row
+        self._rows.put((bucket_id, row.key), (stamp, row))

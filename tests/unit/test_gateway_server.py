@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from granian.server.embed import Server
 
-import gateway.body
+import gateway.request
 import gateway.flow_control
 from access.identity import Credential, Principal
 from access.sigv4 import Verifier
@@ -384,7 +384,7 @@ def test_a_client_that_goes_away_in_mid_body(announced: int) -> None:
 
 @pytest.mark.parametrize("announced", [10, 2_000_000])
 def test_a_client_that_stops_sending(announced: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.body, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(gateway.request, "IDLE_SECONDS", 0.05)
 
     async def scenario(site: Site) -> None:
         head = f"PUT {_presigned(site)} HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: {announced}"
