@@ -57,8 +57,10 @@ def _recover(files: Files, fd: int, path: str, dead: Mapping[int, int], now: int
     if not records:
         files.unlink(path)
         return Recovered(path, 0, size)
+    # Sealed as of its last write, so that the first sweep after the crash comes to its leftovers.
+    last_write = int(os.fstat(fd).st_mtime * 1000)
     files.ftruncate(fd, end)
-    pwrite_all(files, fd, seal(records, end, now), end)
+    pwrite_all(files, fd, seal(records, end, min(now, last_write)), end)
     files.fdatasync(fd)
     return Recovered(path, records, max(0, size - end))
 

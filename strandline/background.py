@@ -2,12 +2,16 @@
 behind them, takes snapshots and sets the gauges."""
 
 import asyncio
+import contextlib
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 
 from bus.positions import Positions
+from index.sqlite.reader import SqliteReader
+from ingest.ports import Ports
 from processors.audit_trail import read_head
+from processors.bucket_keeper import BucketKeeper
 from schemas.errors import StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.data_dir import DataDir
@@ -15,12 +19,14 @@ from strandline.engine import Engine
 from strandline.exposition import gauge
 from strandline.metrics import Metrics
 from strandline.processors_role import COLLECTOR
+from strandline.services import EmbeddedServices, index_file, open_blobs
 from strandline.settings import Settings
 from strandline.snapshotting import Snapshotting
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
+FENCE_SECONDS = 60.0  # longer than a deletion of a bucket may take
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 20.0
 AUDITOR = "auditor"
@@ -34,13 +40,13 @@ class Background:
         self._data = data
         self._engine = engine
         self._metrics = metrics
-        self._snapshotting = Snapshotting(settings, data, engine.logs, metrics)
+        self._snapshotting = Snapshotting(settings, data, engine, metrics)
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        loops = [self._keep_processors(), self._look(), self._snapshotting.run()]
+        loops = [self._keep_processors(), self._look(), self._keep_buckets(), self._snapshotting.run()]
         self._tasks = [asyncio.create_task(_told(loop)) for loop in loops]
 
     async def stop(self) -> None:
@@ -73,6 +79,32 @@ class Background:
                 return
             log.error("the processors ended with code %d: starting them again", code)
             await asyncio.sleep(RESTART_SECONDS)
+
+    async def _keep_buckets(self) -> None:
+        """Finish or undo deletions of buckets whose gateway is gone: at once those of earlier runs, then from
+        time to time those of workers that died."""
+        index = SqliteReader(index_file(self._data))
+        try:
+            keeper = BucketKeeper(index, self._open_ports)
+            await keeper.settle()
+            while True:
+                await asyncio.sleep(FENCE_SECONDS)
+                await keeper.look()
+        finally:
+            index.close()
+
+    @contextlib.asynccontextmanager
+    async def _open_ports(self) -> AsyncIterator[Ports]:
+        blobs = open_blobs(self._settings, self._data, self._engine.keys)
+        await blobs.start()
+        services = EmbeddedServices(
+            self._settings, self._data, self._engine.submitter, blobs, self._engine.keys
+        )
+        try:
+            yield services.ports
+        finally:
+            services.close()
+            await blobs.close()
 
     async def _look(self) -> None:
         """Cut facts and audit records that every consumer is done with; set the gauges."""

@@ -21,6 +21,7 @@ from processors.materializer import Materializer
 from processors.sequencer import LocalSubmitter, Sequencer
 from schemas.errors import IndexCorrupt, StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
+from strandline.consumers import only_consumer, rewind_consumers
 from strandline.data_dir import DataDir
 from strandline.services import GENERATION_FILE, STAMPS_FILE, index_file
 from strandline.settings import Settings
@@ -56,6 +57,9 @@ class Engine:
             for topic in (POLICIES, OBJECT_VERSIONS, FACTS, AUDIT)
         }
         self._refuse_gap(positions)
+        with only_consumer(self._data):
+            ends = {topic: self.logs[topic].end_offset for topic in (FACTS, AUDIT)}
+            self.recovery += rewind_consumers(self._data, ends, self._files)
         self.generation = GenerationCounter(self._data.index / GENERATION_FILE)
         self._publisher = FactsPublisher(self.logs[FACTS], self._index, SOURCES)
         self._sequencers = {topic: self._sequencer(topic, p) for topic, p in SOURCES}

@@ -6,6 +6,7 @@ audit trail's head, the collector's position) are files that the engine's proces
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -16,15 +17,24 @@ from collections.abc import AsyncIterator, Coroutine
 
 from access.keyring import KeyRing
 from bus.contract import Record
+from bus.files import Files
 from bus.local import LogReader
 from bus.positions import Positions
 from index.sqlite.reader import SqliteReader
-from processors.audit_trail import AuditTrail
+from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.auditor import Auditor
 from processors.collector import Collector
-from schemas.errors import OffsetOutOfRange, StorageFull, StrandlineError
+from schemas.errors import (
+    BlobMissing,
+    OffsetOutOfRange,
+    ServiceUnavailable,
+    StorageFull,
+    StrandlineError,
+)
 from schemas.events import AUDIT, FACTS
+from schemas.facts import decode_fact
 from schemas.manifest import Manifest
+from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
 from strandline.logs import configure_logging
 from strandline.runtime import run
@@ -38,20 +48,28 @@ COLLECTOR = "collector"
 AUDIT_SECONDS = 0.5
 COLLECT_SECONDS = 1.0
 RECORDS = {AUDIT: 64, FACTS: 1024}  # per turn
+TRAIL_CUT_SECONDS = 3600.0
+RETRY_SECONDS = 5.0
 DAY_MILLISECONDS = 24 * 3600 * 1000
 
 
 class Processors:
-    """Auditor, collector and sweep over one data folder."""
+    """Auditor, collector and sweep over one data folder; make it, and run it, as its `only_consumer`.
 
-    def __init__(self, settings: Settings, data: DataDir, started_at: int) -> None:
+    started_at  what was stored before that moment (Unix milliseconds) and is named by nothing is swept
+    files       the file layer; fault tests put their own in
+    """
+
+    def __init__(
+        self, settings: Settings, data: DataDir, started_at: int, files: Files | None = None
+    ) -> None:
         self._settings = settings
         self._data = data
         self._started_at = started_at
         self._logs = {topic: open_log(data, topic) for topic in (AUDIT, FACTS)}
-        self._positions = Positions(str(data.consumers))
-        self._blobs = open_blobs(settings, data, KeyRing(data.keys))
-        self._auditor = Auditor(AuditTrail(data.audit)) if settings.audit else None
+        self._positions = Positions(str(data.consumers), files)
+        self._blobs = open_blobs(settings, data, KeyRing(data.keys), files)
+        self._auditor = Auditor(AuditTrail(data.audit, files)) if settings.audit else None
         self._trail_cut = 0.0
         self._collector = Collector(self._blobs, settings.gc_grace_seconds, time.time, log.error)
 
@@ -72,7 +90,7 @@ class Processors:
             try:
                 while self._audit_once():
                     pass
-            except StorageFull as error:
+            except StrandlineError as error:
                 log.error("audit records wait in the log: %s", error.message)
             self._auditor.close()
         await self._blobs.close()
@@ -82,7 +100,7 @@ class Processors:
         while True:
             try:
                 busy = self._audit_once()
-            except StorageFull as error:
+            except (StorageFull, AuditUnwritable) as error:
                 log.error("audit records wait in the log: %s", error.message)
                 busy = False
             await asyncio.sleep(0 if busy else AUDIT_SECONDS)
@@ -97,11 +115,10 @@ class Processors:
             if records:
                 write(records)
                 busy = True
-        if time.time() - self._trail_cut > 3600:
+        days = self._settings.audit_keep_days
+        if days and time.time() - self._trail_cut > TRAIL_CUT_SECONDS:
             self._trail_cut = time.time()
-            auditor.drop_before(
-                int(self._trail_cut * 1000) - self._settings.audit_keep_days * DAY_MILLISECONDS
-            )
+            auditor.drop_before(int(self._trail_cut * 1000) - days * DAY_MILLISECONDS)
         return busy
 
     # --- the collector ---------------------------------------------------------------------------------
@@ -110,13 +127,19 @@ class Processors:
         position = self._positions.get(COLLECTOR, FACTS, 0)
         while True:
             records = _read_on(facts, position, RECORDS[FACTS])
-            done = await self._collector.collect(records) if records else None
+            try:
+                done = await self._collector.collect(records) if records else None
+                if done is not None:
+                    self._positions.commit(COLLECTOR, FACTS, 0, done)
+            except (StorageFull, ServiceUnavailable) as error:
+                log.error("bytes are freed later: %s", error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
             if done is None:
                 wait = self._collector.wait(records[0]) if records else COLLECT_SECONDS
                 await asyncio.sleep(min(max(wait, 0.05), COLLECT_SECONDS))
                 continue
             position = done
-            self._positions.commit(COLLECTOR, FACTS, 0, position)
 
     async def _sweep(self) -> None:
         """Once after the start: free what requests of earlier runs left behind without an event."""
@@ -125,21 +148,35 @@ class Processors:
             # One state of the index for the whole walk: in a moving one, bytes that go from a part to
             # its object, or from an object to its copy, could be overlooked in both places.
             index.pin()
-            freed = await self._blobs.sweep(_live(index), self._started_at)
+            freed = await self._blobs.sweep(self._live(index), self._started_at)
         finally:
             index.close()
         if freed:
             log.info("recovery: %d bytes of unfinished writes freed", freed)
 
+    async def _live(self, index: SqliteReader) -> AsyncIterator[list[Manifest]]:
+        """Every manifest of the index, in batches between which the others get their turn; then those that
+        the collector has not come to: reads that began before may still need them for its grace."""
+        async for versions in index.all_versions():
+            yield [row.manifest for _, row in versions if row.manifest is not None]
+            await asyncio.sleep(0)
+        async for parts in index.all_parts():
+            yield [part.manifest for part in parts]
+            await asyncio.sleep(0)
+        position = self._positions.get(COLLECTOR, FACTS, 0)
+        while records := _read_on(self._logs[FACTS], position, RECORDS[FACTS]):
+            position = records[-1].offset + 1
+            facts = [decode_fact(record.payload) for record in records]
+            yield await self._still_there([manifest for fact in facts for manifest in fact.freed])
 
-async def _live(index: SqliteReader) -> AsyncIterator[list[Manifest]]:
-    """Every manifest of the index, in batches between which the others get their turn."""
-    async for versions in index.all_versions():
-        yield [row.manifest for _, row in versions if row.manifest is not None]
-        await asyncio.sleep(0)
-    async for parts in index.all_parts():
-        yield [part.manifest for part in parts]
-        await asyncio.sleep(0)
+    async def _still_there(self, freed: list[Manifest]) -> list[Manifest]:
+        """Without those whose list of extents is gone: the collector has freed them meanwhile."""
+        kept = []
+        for manifest in freed:
+            with contextlib.suppress(BlobMissing):
+                await self._blobs.expand(manifest)
+                kept.append(manifest)
+        return kept
 
 
 def _read_on(source: LogReader, position: int, limit: int) -> list[Record]:
@@ -170,7 +207,9 @@ async def work(settings: Settings, started_at: int) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # the parent decides
     loop.add_reader(sys.stdin.fileno(), stopping.set)
-    await Processors(settings, DataDir(settings.data_dir), started_at).run(stopping)
+    data = DataDir(settings.data_dir)
+    with only_consumer(data):
+        await Processors(settings, data, started_at).run(stopping)
 
 
 def main() -> int:
