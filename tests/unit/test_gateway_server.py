@@ -19,8 +19,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from granian.server.embed import Server
 
-import gateway.request
 import gateway.flow_control
+import gateway.request
 from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from gateway.app import Application
