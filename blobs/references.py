@@ -35,9 +35,14 @@ class References:
     def __init__(self, path: Path | str) -> None:
         self._path = str(path)
         self._db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
+        try:
+            with self._translated():
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.executescript(_SCHEMA)
+        except BaseException:
+            self._db.close()
+            raise
 
     @contextmanager
     def change(self) -> Iterator[None]:

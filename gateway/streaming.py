@@ -11,6 +11,8 @@ from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[att
 from gateway.errors import s3_error
 from gateway.flow_control import QUEUE_LIMIT, ClientGone, ClientStalled, Connections, Outflow
 
+LOOK_BYTES = 1024**2  # sent between two looks at the client's progress, and turns of other requests
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,12 +36,15 @@ async def send_stream(
             if first:
                 await transport.send_bytes(first)
                 sent = len(first)
+            looked = 0
             async for chunk in chunks:
                 await transport.send_bytes(chunk)
                 sent += len(chunk)
-                if outflow is not None:
-                    await outflow.make_room(sent)
-                await asyncio.sleep(0)  # send_bytes never waits: let others have their turn
+                if sent - looked >= LOOK_BYTES:
+                    looked = sent
+                    if outflow is not None:
+                        await outflow.make_room(sent)
+                    await asyncio.sleep(0)  # send_bytes never waits: let others have their turn
         except (ProtocolClosed, ClientGone):
             return sent, "ClientDisconnected"
         except ClientStalled:

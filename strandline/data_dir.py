@@ -72,13 +72,14 @@ class DataDir:
     def create(self) -> None:
         """Make what is missing, with mode 0700, durably. Harmless when repeated.
 
-        Raises ConfigurationError when the folder cannot be used, holds other things, or was written by
-        a later version.
+        Raises ConfigurationError when the folder cannot be used, holds other things, lacks the master key
+        of its data, or was written by a later version.
         """
         try:
             _make_folder(self.root)
             if self.format_file.exists():
                 self.check_format()
+                self._refuse_lost_keys()
             else:
                 self._refuse_foreign_folder()
             for name in FOLDERS:
@@ -100,6 +101,15 @@ class DataDir:
             raise ConfigurationError(
                 f"data folder {self.root} has format {text.strip()!r}; this program reads 'strandline "
                 f"{FORMAT_VERSION}'"
+            )
+
+    def _refuse_lost_keys(self) -> None:
+        # The master key is made before the log is. Made anew, it would open nothing that is here.
+        path = self.keys / "master.key"
+        if self.log.is_dir() and any(self.log.iterdir()) and not path.exists():
+            raise ConfigurationError(
+                f"{path} is missing, and no object in {self.root} can be read without it: restore the "
+                "folder keys from its backup"
             )
 
     def _refuse_foreign_folder(self) -> None:

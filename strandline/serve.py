@@ -8,7 +8,7 @@ import sys
 from access.credentials import Root, load_root
 from gateway.operations import OPERATIONS
 from processors.request_log import RequestLog
-from strandline import __version__
+from strandline.announcement import announcement
 from strandline.background import Background
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
@@ -52,7 +52,7 @@ async def serve(settings: Settings) -> None:
             if settings.workers == 1:
                 await _serve_here(settings, data, engine, root, metrics, stopping)
             else:
-                await _serve_in_workers(settings, engine, root, stopping)
+                await _serve_in_workers(settings, data, engine, root, stopping)
         finally:
             await background.stop()
             await engine.stop()
@@ -74,7 +74,7 @@ async def _serve_here(
     if request_log is not None:
         request_log.start()
     await edge.start()
-    announce(settings, engine, root)
+    _announce(settings, data, engine, root)
     await stopping.wait()
     await edge.stop()
     if request_log is not None:
@@ -83,10 +83,12 @@ async def _serve_here(
     await blobs.close()
 
 
-async def _serve_in_workers(settings: Settings, engine: Engine, root: Root, stopping: asyncio.Event) -> None:
+async def _serve_in_workers(
+    settings: Settings, data: DataDir, engine: Engine, root: Root, stopping: asyncio.Event
+) -> None:
     workers = Workers(settings, engine.submitter, engine.record_audit)
     await workers.start()
-    announce(settings, engine, root)
+    _announce(settings, data, engine, root)
     await workers.run_until(stopping)
 
 
@@ -97,17 +99,9 @@ def open_metrics(settings: Settings, data: DataDir, slab: int) -> Metrics:
     return Metrics(names, tuple(COUNTERS), GAUGES, path, slab, settings.workers + 1)
 
 
-def announce(settings: Settings, engine: Engine, root: Root) -> None:
-    """Say where the store listens, what recovery did, and (once) the generated credentials."""
-    print(f"Strandline {__version__}: data in {settings.data_dir}, region {settings.region}")
-    for line in engine.recovery:
-        print(f"  recovery  {line}")
-    print(f"  S3        http://{settings.s3_listen}")
-    print(f"  API       http://{settings.api_listen}  (docs: /docs, metrics: /metrics)")
-    if root.generated:
-        print("  Root credentials, generated now and shown only this once:")
-        print(f"    access key  {root.credential.access_key}")
-        print(f"    secret key  {root.credential.secret_key}")
+def _announce(settings: Settings, data: DataDir, engine: Engine, root: Root) -> None:
+    for line in announcement(settings, data, engine.recovery, root):
+        print(line)
     sys.stdout.flush()
 
 

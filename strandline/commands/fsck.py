@@ -73,6 +73,10 @@ def _snapshots(data: DataDir) -> Iterator[str]:
 def _keys(data: DataDir) -> Iterator[str]:
     from access.keyring import KeyRing
 
+    master = data.keys / "master.key"
+    if not master.exists():  # opening the ring would make one
+        yield f"{master} is missing: no object can be read without it"
+        return
     yield from KeyRing(data.keys).verify()
 
 

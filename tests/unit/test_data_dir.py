@@ -31,6 +31,17 @@ def test_a_first_start_that_was_killed_is_finished_by_the_next(tmp_path: Path) -
     data_dir.check_format()
 
 
+def test_a_folder_restored_without_its_master_key_is_refused(tmp_path: Path) -> None:
+    data_dir = DataDir(tmp_path)
+    data_dir.create()
+    data_dir.create()  # a first start that was killed before it made the key
+    (data_dir.log / "policies").mkdir()
+    with pytest.raises(ConfigurationError, match=r"master\.key is missing"):
+        data_dir.create()
+    (data_dir.keys / "master.key").touch()
+    data_dir.create()
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("my life")
     with pytest.raises(ConfigurationError, match=r"thesis\.doc"):
