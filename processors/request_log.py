@@ -20,7 +20,7 @@ BATCH_RECORDS = 2000  # of at most about 3 KiB each, so a batch stays far below 
 QUEUE_RECORDS = 200_000
 
 
-class RequestRecord(msgspec.Struct, frozen=True, array_like=True):
+class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One finished request. Time in Unix milliseconds, duration in seconds, sizes in bytes.
 
     The fields are in the order in which `RequestLog.observe` takes them, after `time`.
@@ -40,7 +40,7 @@ class RequestRecord(msgspec.Struct, frozen=True, array_like=True):
     error: str
 
 
-class RequestBatch(msgspec.Struct, frozen=True, array_like=True):
+class RequestBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One record of the audit topic. `lost` counts the requests that could not be kept before it."""
 
     records: list[RequestRecord]

@@ -19,7 +19,7 @@ RULES_VERSION = 1
 EVENT_LIMIT = 256 * 1024  # bytes of one encoded event
 
 
-class Origin(msgspec.Struct, frozen=True, array_like=True):
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who asked, and how: kept with every event and repeated in its fact.
 
     request_id  of the HTTP request or producer call, 16 bytes
@@ -38,14 +38,14 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     cause: str | None = None
 
 
-class Condition(msgspec.Struct, frozen=True, array_like=True):
+class Condition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """If-Match and If-None-Match of a write, as unquoted ETags or "*"; decided against the head."""
 
     if_match: str | None = None
     if_none_match: str | None = None
 
 
-class ObjectPut(msgspec.Struct, frozen=True, array_like=True, tag="object.put/1"):
+class ObjectPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="object.put/1"):
     """A new version of a key: by PutObject, CopyObject or (with `upload_id`) CompleteMultipartUpload.
 
     nonce       8 random bytes that make the version id unique
@@ -71,7 +71,7 @@ class ObjectPut(msgspec.Struct, frozen=True, array_like=True, tag="object.put/1"
     rules: int = RULES_VERSION
 
 
-class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, tag="object.delete/1"):
+class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="object.delete/1"):
     """Remove a key (`version` None: the object, or a delete marker is put on it) or one version for good."""
 
     origin: Origin
@@ -85,7 +85,7 @@ class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, tag="object.del
     rules: int = RULES_VERSION
 
 
-class UploadCreate(msgspec.Struct, frozen=True, array_like=True, tag="upload.create/1"):
+class UploadCreate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="upload.create/1"):
     """Begin a multipart upload."""
 
     origin: Origin
@@ -100,7 +100,7 @@ class UploadCreate(msgspec.Struct, frozen=True, array_like=True, tag="upload.cre
     rules: int = RULES_VERSION
 
 
-class PartPut(msgspec.Struct, frozen=True, array_like=True, tag="part.put/1"):
+class PartPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="part.put/1"):
     """A part of an upload has landed; it replaces an earlier part of the same number."""
 
     origin: Origin
@@ -116,7 +116,7 @@ class PartPut(msgspec.Struct, frozen=True, array_like=True, tag="part.put/1"):
     rules: int = RULES_VERSION
 
 
-class UploadAbort(msgspec.Struct, frozen=True, array_like=True, tag="upload.abort/1"):
+class UploadAbort(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="upload.abort/1"):
     """Give an upload up; `discarded` holds the bytes of all its parts as of `upload_seq`."""
 
     origin: Origin
@@ -129,7 +129,7 @@ class UploadAbort(msgspec.Struct, frozen=True, array_like=True, tag="upload.abor
     rules: int = RULES_VERSION
 
 
-class EpochSet(msgspec.Struct, frozen=True, array_like=True, tag="bucket.epoch/1"):
+class EpochSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="bucket.epoch/1"):
     """Tell one object partition the bucket's new epoch; appended to every partition of the topic."""
 
     origin: Origin
@@ -140,7 +140,7 @@ class EpochSet(msgspec.Struct, frozen=True, array_like=True, tag="bucket.epoch/1
     rules: int = RULES_VERSION
 
 
-class BucketCreate(msgspec.Struct, frozen=True, array_like=True, tag="bucket.create/1"):
+class BucketCreate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="bucket.create/1"):
     """Make a bucket, if its name is free. `bucket.created_at` is overwritten by the commit time."""
 
     origin: Origin
@@ -148,7 +148,7 @@ class BucketCreate(msgspec.Struct, frozen=True, array_like=True, tag="bucket.cre
     rules: int = RULES_VERSION
 
 
-class BucketUpdate(msgspec.Struct, frozen=True, array_like=True, tag="bucket.update/1"):
+class BucketUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="bucket.update/1"):
     """Change a bucket's versioning or status, if its epoch is still `expected_epoch`.
 
     The new epoch is `expected_epoch` + 1. Status "deleted" removes the row and frees the name.

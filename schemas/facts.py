@@ -23,7 +23,7 @@ FactType = Literal[
 ]
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The outcome of one event.
 
     seq, time  of the source event: its place in the log, its commit time in Unix milliseconds

@@ -11,7 +11,7 @@ Layout = Literal["inline", "packed", "file"]
 SPILL_BYTES = 64 * 1024
 
 
-class Extent(msgspec.Struct, frozen=True, array_like=True):
+class Extent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A run of encrypted frames inside one blob, under one data key.
 
     blob      the blob's UUIDv7, 16 bytes (a pack is a blob that many extents share)
@@ -30,7 +30,7 @@ class Extent(msgspec.Struct, frozen=True, array_like=True):
     data_key: bytes
 
 
-class PartInfo(msgspec.Struct, frozen=True, array_like=True):
+class PartInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a completed object remembers of a part: its number, its size in bytes, its checksum (base64)."""
 
     number: int
@@ -38,7 +38,7 @@ class PartInfo(msgspec.Struct, frozen=True, array_like=True):
     checksum: str | None = None
 
 
-class Manifest(msgspec.Struct, frozen=True, array_like=True):
+class Manifest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The bytes of one object version or part, in order.
 
     layout   inline: `inline` holds the frames and the single extent has an empty blob id;

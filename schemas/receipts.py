@@ -23,7 +23,7 @@ Refusal = Literal[
 RETRYABLE: frozenset[str] = frozenset({"stale-epoch", "bucket-fenced"})
 
 
-class Receipt(msgspec.Struct, frozen=True, array_like=True):
+class Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The outcome of one event, for its writer.
 
     seq, time      the event's place in the log and its commit time, Unix milliseconds

@@ -11,7 +11,7 @@ Versioning = Literal["unversioned", "enabled", "suspended"]
 BucketStatus = Literal["open", "fenced", "deleted"]
 
 
-class Bucket(msgspec.Struct, frozen=True, array_like=True):
+class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A bucket. `epoch` grows with every change that decides the fate of its objects.
 
     created_at  Unix milliseconds
@@ -29,7 +29,7 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True):
     key_id: str = ""
 
 
-class BucketEpoch(msgspec.Struct, frozen=True, array_like=True):
+class BucketEpoch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one object partition knows of a bucket: apply refuses events of an older epoch."""
 
     bucket_id: bytes
@@ -38,7 +38,7 @@ class BucketEpoch(msgspec.Struct, frozen=True, array_like=True):
     status: BucketStatus
 
 
-class Checksum(msgspec.Struct, frozen=True, array_like=True):
+class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A checksum that the client asked to be kept. `algorithm` as botocore names it (CRC32, SHA256 …),
     `value` base64, with "-N" for a composite of N parts."""
 
@@ -47,7 +47,7 @@ class Checksum(msgspec.Struct, frozen=True, array_like=True):
     type: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
 
 
-class Attributes(msgspec.Struct, frozen=True, array_like=True):
+class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a client says about an object beside its bytes.
 
     headers   system metadata under lower-case header names: content-type, cache-control,
@@ -61,7 +61,7 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True):
     storage_class: str = "STANDARD"
 
 
-class ObjectVersion(msgspec.Struct, frozen=True, array_like=True):
+class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One version of a key: an object or a delete marker.
 
     version     "null" or 32 hex digits (schemas.ids.version_id)
@@ -94,7 +94,7 @@ class ObjectVersion(msgspec.Struct, frozen=True, array_like=True):
         return self.version == NULL_VERSION
 
 
-class Upload(msgspec.Struct, frozen=True, array_like=True):
+class Upload(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A multipart upload in progress.
 
     part_seq  the seq of the part that landed last (0: none); Complete and Abort carry it, and apply
@@ -113,7 +113,7 @@ class Upload(msgspec.Struct, frozen=True, array_like=True):
     part_seq: int = 0
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
+class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A part of an upload in progress; `number` from 1 to 10,000, `modified_at` in Unix milliseconds."""
 
     number: int

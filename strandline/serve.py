@@ -13,7 +13,8 @@ from strandline.background import Background
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
 from strandline.exposition import COUNTERS, gauge
-from strandline.http_edge import HttpEdge, check_free
+from strandline.http_edge import HttpEdge
+from strandline.listening import check_free
 from strandline.metrics import Metrics
 from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
