@@ -16,13 +16,13 @@ from strandline.exposition import COUNTERS, gauge
 from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
 from strandline.metrics import Metrics
+from strandline.runtime import tune_for_serving
 from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
 from strandline.workers import Workers
 
 log = logging.getLogger(__name__)
 
-SWITCH_SECONDS = 0.0005  # how long a thread keeps the interpreter; the default 5 ms would delay receipts
 TOPICS = ("object-versions", "policies", "facts", "audit")
 CONSUMERS = ("auditor", "collector")
 GAUGES = (
@@ -36,7 +36,6 @@ GAUGES = (
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises ConfigurationError for what cannot be used."""
-    sys.setswitchinterval(SWITCH_SECONDS)
     check_free(settings.s3_listen, settings.api_listen)
     data = DataDir(settings.data_dir)
     data.create()
@@ -75,6 +74,7 @@ async def _serve_here(
     if request_log is not None:
         request_log.start()
     await edge.start()
+    tune_for_serving()
     _announce(settings, data, engine, root)
     await stopping.wait()
     await edge.stop()
@@ -89,6 +89,7 @@ async def _serve_in_workers(
 ) -> None:
     workers = Workers(settings, engine.submitter, engine.record_audit)
     await workers.start()
+    tune_for_serving()
     _announce(settings, data, engine, root)
     await workers.run_until(stopping)
 

@@ -15,7 +15,7 @@ from processors.request_log import RequestLog
 from strandline.data_dir import DataDir
 from strandline.http_edge import HttpEdge
 from strandline.logs import configure_logging
-from strandline.runtime import run
+from strandline.runtime import run, tune_for_serving
 from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
 
@@ -58,6 +58,7 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     if request_log is not None:
         request_log.start()
     await edge.start()
+    tune_for_serving()
     print(READY.decode(), flush=True)
     await stopping.wait()
     await edge.stop()
