@@ -1,8 +1,6 @@
 """The HTTP edge of one process: the S3 port and the API port, over the services of that process."""
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -20,15 +18,14 @@ from gateway.request import Services
 from gateway.rest.app import create_app
 from gateway.rest.health import Health
 from processors.request_log import RequestLog
-from schemas.errors import ConfigurationError
 from strandline import __version__
 from strandline.exposition import Exposition
 from strandline.listen import ListenAddress, parse_listen
+from strandline.listening import until_listening
 from strandline.metrics import Metrics
 from strandline.settings import Settings
 
 BACKLOG = 1024
-START_SECONDS = 10.0
 
 
 class HttpEdge:
@@ -67,7 +64,7 @@ class HttpEdge:
         for server in self._servers:
             self._tasks.append(asyncio.create_task(server.serve()))
         for listen in (self._settings.s3_listen, self._settings.api_listen):
-            await _until_listening(parse_listen(listen))
+            await until_listening(parse_listen(listen))
         self.health.ready()
 
     async def stop(self) -> None:
@@ -77,23 +74,6 @@ class HttpEdge:
         for server in self._servers:
             server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait(self._tasks, timeout=5)
-
-
-def check_free(*addresses: str) -> None:
-    """Raises ConfigurationError when something listens on one of the addresses already. The listeners
-    themselves would share a port without complaint."""
-    for text in addresses:
-        address = parse_listen(text)
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address.host, address.port))
-                probe.listen(1)
-            except OSError as error:
-                in_use = error.errno == errno.EADDRINUSE
-                why = "is in use" if in_use else f"cannot be used: {error.strerror}"
-                raise ConfigurationError(f"the listen address {address} {why}") from None
 
 
 def _server(app: Any, address: ListenAddress, interface: Interfaces) -> Server:
@@ -109,21 +89,6 @@ def _server(app: Any, address: ListenAddress, interface: Interfaces) -> Server:
         backpressure=BACKLOG,
         log_enabled=False,
     )
-
-
-async def _until_listening(address: ListenAddress) -> None:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)
-    deadline = asyncio.get_running_loop().time() + START_SECONDS
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(host, address.port)
-        except OSError as error:
-            if asyncio.get_running_loop().time() > deadline:
-                raise ConfigurationError(f"cannot listen on {address}: {error}") from error
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return
 
 
 def _observer(metrics: Metrics, request_log: RequestLog | None) -> Callable[..., None]:
