@@ -1,0 +1,47 @@
+"""A store inside another program: producer and reader over a data folder, without HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from access.credentials import load_root
+from ingest.producer import Producer
+from query.reader import Reader
+from strandline.data_dir import DataDir
+from strandline.engine import Engine
+from strandline.services import EmbeddedServices, open_blobs
+from strandline.settings import Settings
+
+
+class Store(NamedTuple):
+    """What writes, what reads, and the id of the root identity, which owns buckets made by the server."""
+
+    producer: Producer
+    reader: Reader
+    owner_id: str
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the data folder of `settings`, made when missing, as its only user: no server may run on it.
+
+    Replays what the index misses; at the end everything taken is finished and durable. The processors (audit
+    trail, freeing of bytes, snapshots) do not run here: they catch up when a server runs on the folder.
+    Raises ConfigurationError for a folder that cannot be used or is in use.
+    """
+    data = DataDir(settings.data_dir)
+    data.create()
+    with data.lock():
+        secret = settings.root_secret_key
+        root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
+        engine = Engine(settings, data)
+        await engine.start()
+        blobs = open_blobs(settings, data, engine.keys)
+        await blobs.start()
+        services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
+        try:
+            yield Store(services.services.producer, services.services.reader, root.credential.principal.id)
+        finally:
+            await engine.stop()
+            services.close()
+            await blobs.close()
