@@ -31,6 +31,7 @@ from schemas.errors import BlobCorrupt, BlobMissing
 from schemas.manifest import Extent, Manifest
 
 SLICE_FRAMES = 4  # frames read with one call
+SPARE_BUFFERS = 16  # kept for the next slices: fresh memory of this size costs a page fault per page
 OPEN_PACKS = 256
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
@@ -69,6 +70,7 @@ class RangeReader:
         self._packs: OrderedDict[bytes, OpenFile] = OrderedDict()
         self._open_packs = open_packs
         self._nowait = _NOWAIT
+        self._spare: list[bytearray] = []
 
     def read_now(self, manifest: Manifest, start: int, length: int) -> bytes | None:
         """The range at once, if it takes no waiting: one inline or packed extent of at most a frame,
@@ -104,18 +106,22 @@ class RangeReader:
             cipher = AESGCM(self._keys.unwrap(extent.key_id, extent.data_key))
             file = None if not extent.blob else self._pack(extent) if in_pack(extent) else self._file(extent)
             frame, stop = begin // FRAME_SIZE, frame_count(end)
-            while frame < stop:
-                count = min(SLICE_FRAMES, stop - frame)
-                stored = await self._slice(manifest, extent, file, frame, count)
-                view = memoryview(stored)
-                for number in range(frame, frame + count):
-                    at = (number - frame) * STORED_FRAME
-                    plain = self._decrypt(extent, cipher, number, view[at : at + STORED_FRAME])
-                    base = number * FRAME_SIZE
-                    if begin > base or end < base + len(plain):
-                        plain = plain[max(0, begin - base) : end - base]
-                    yield plain
-                frame += count
+            buffer = self._spare.pop() if self._spare else bytearray(SLICE_FRAMES * STORED_FRAME)
+            try:
+                while frame < stop:
+                    count = min(SLICE_FRAMES, stop - frame)
+                    view = await self._slice(manifest, extent, file, frame, count, buffer)
+                    for number in range(frame, frame + count):
+                        at = (number - frame) * STORED_FRAME
+                        plain = self._decrypt(extent, cipher, number, view[at : at + STORED_FRAME])
+                        base = number * FRAME_SIZE
+                        if begin > base or end < base + len(plain):
+                            plain = plain[max(0, begin - base) : end - base]
+                        yield plain
+                    frame += count
+            finally:
+                if len(self._spare) < SPARE_BUFFERS:
+                    self._spare.append(buffer)
 
     async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
         """The range at once."""
@@ -133,21 +139,28 @@ class RangeReader:
         self._packs.clear()
 
     async def _slice(
-        self, manifest: Manifest, extent: Extent, file: OpenFile | None, frame: int, count: int
-    ) -> bytes | bytearray:
-        """`count` stored frames from number `frame` on. A short answer is left to `_decrypt` to name."""
+        self,
+        manifest: Manifest,
+        extent: Extent,
+        file: OpenFile | None,
+        frame: int,
+        count: int,
+        buffer: bytearray,
+    ) -> memoryview:
+        """`count` stored frames from number `frame` on, in `buffer` if they can be had at once. A short
+        answer is left to `_decrypt` to name."""
         first = frame * STORED_FRAME
         size = min(count * STORED_FRAME, extent.stored - first)
         offset = extent.offset + first
         if file is None:
-            return manifest.inline[offset : offset + size]
-        buffer = bytearray(size)
-        if self._read_cached(file.fd, buffer, offset):
-            return buffer
+            return memoryview(manifest.inline)[offset : offset + size]
+        view = memoryview(buffer)[:size]
+        if self._read_cached(file.fd, view, offset):
+            return view
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, _pread_all, file, size, offset)
+        return memoryview(await loop.run_in_executor(self._pool, _pread_all, file, size, offset))
 
-    def _read_cached(self, fd: int, buffer: bytearray, offset: int) -> bool:
+    def _read_cached(self, fd: int, buffer: bytearray | memoryview, offset: int) -> bool:
         """Fill the buffer from the page cache; False when that would mean waiting for the device."""
         if not self._nowait and len(buffer) > STORED_FRAME:
             return False  # a file system that cannot tell (tmpfs): only small reads are worth the risk

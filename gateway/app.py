@@ -3,7 +3,6 @@
 Nothing below knows HTTP; whatever goes wrong below comes up as a domain error and becomes an S3 answer here.
 """
 
-import asyncio
 import logging
 import os
 from base64 import b64encode
@@ -15,8 +14,9 @@ from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 from access.identity import Principal
 from access.sigv4 import Verifier
-from gateway.errors import DRAINING, INTERNAL, S3Error, s3_error
+from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
 from gateway.flow_control import Connections
+from gateway.in_progress import InProgress
 from gateway.operations import Level
 from gateway.presigned_headers import fold_presigned
 from gateway.registry import Handler, Registry
@@ -42,20 +42,25 @@ _XML = ("content-type", "application/xml")
 _NO_BODY = frozenset({204, 304})
 
 
-class Draining(Exception):
-    """The server is shutting down and takes no new requests."""
+class Refused(Exception):
+    """The server is shutting down, or has as many requests in progress as it takes."""
 
 
 class Application:
     """Answers S3 requests. `observe` is called once for each, after its answer has gone out."""
 
     __slots__ = (
-        "_connections", "_count", "_domains", "_draining", "_host_id", "_host_id_header", "_idle",
-        "_in_flight", "_observe", "_prefix", "_registry", "_services", "_verifier",
+        "_connections", "_count", "_domains", "_host_id", "_host_id_header", "_inside", "_observe", "_prefix",
+        "_registry", "_services", "_verifier",
     )  # fmt: skip
 
     def __init__(
-        self, services: Services, registry: Registry, verifier: Verifier, observe: Observe | None = None
+        self,
+        services: Services,
+        registry: Registry,
+        verifier: Verifier,
+        observe: Observe | None = None,
+        inside: InProgress | None = None,
     ) -> None:
         self._services = services
         self._registry = registry
@@ -68,39 +73,21 @@ class Application:
         self._host_id = b64encode(os.urandom(24)).decode()
         self._host_id_header = ("x-amz-id-2", self._host_id)
         self._connections = Connections()
-        self._draining = False
-        self._in_flight = 0
-        self._idle = asyncio.Event()
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are being answered."""
-        return self._in_flight
-
-    async def drain(self, timeout: float) -> bool:
-        """Refuse new requests and wait until the others are answered; False when `timeout` seconds were
-        not enough."""
-        self._draining = True
-        if not self._in_flight:
-            return True
-        try:
-            await asyncio.wait_for(self._idle.wait(), timeout)
-        except TimeoutError:
-            return False
-        return True
+        self._inside = InProgress() if inside is None else inside
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         started = perf_counter()
         self._count += 1
         request_id = self._prefix + self._count.to_bytes(8, "big")
-        self._in_flight += 1
+        inside = self._inside
+        inside.count += 1
         request: Request | None = None
         chunks: AsyncIterator[bytes] | None = None
         code = ""
         try:
             try:
-                if self._draining:
-                    raise Draining
+                if inside.count > inside.limit:
+                    raise Refused
                 request = self._read(scope, protocol, request_id)
                 handler = self._admit(request)
                 if not UNUSUAL.isdisjoint(request.headers):
@@ -131,9 +118,7 @@ class Application:
                 protocol.response_empty(status, headers)
                 sent = 0
         finally:
-            self._in_flight -= 1
-            if self._draining and not self._in_flight:
-                self._idle.set()
+            inside.ended()
         if self._observe is not None:
             self._report(request, scope, status, sent, perf_counter() - started, request_id, code)
 
@@ -191,8 +176,8 @@ class Application:
 
     # --- out -----------------------------------------------------------------------------------------
     def _shape(self, error: Exception, request_id: bytes) -> S3Error:
-        if isinstance(error, Draining):
-            return DRAINING
+        if isinstance(error, Refused):
+            return DRAINING if self._inside.draining else SLOW_DOWN
         shape = s3_error(error)
         if shape is INTERNAL:
             logger.error("request %s failed", request_id.hex(), exc_info=error)

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from schemas.errors import ConfigurationError
 
 FORMAT_VERSION = 1
+ORPHANS_SECONDS = 15.0  # how long the workers of a server that was killed may take to end
+LOOK_SECONDS = 0.02
 FOLDERS = ("log", "index", "blobs", "keys", "snapshots", "audit", "consumers")
 
 
@@ -125,26 +128,49 @@ class DataDir:
                 )
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder as its only server or repairing command.
+    def lock(self) -> Iterator[int]:
+        """Hold the folder as its only server or repairing command; gives the descriptor of the lock.
 
-        Raises ConfigurationError when another process holds it. The kernel drops the lock when the
-        process ends, however it ends.
+        Processes that inherit the descriptor hold the lock too; the kernel drops it when the last of them
+        has ended, however that came. Raises ConfigurationError when another server holds it. One whose
+        main process is gone is waited for: its workers are just noticing.
         """
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            limit = time.monotonic() + ORPHANS_SECONDS
+            while not _try_lock(descriptor):
                 owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-                raise ConfigurationError(
-                    f"data folder {self.root} is in use by process {owner or 'unknown'}"
-                ) from None
+                if _is_running(owner) or time.monotonic() > limit:
+                    raise ConfigurationError(
+                        f"data folder {self.root} is in use by process {owner or 'unknown'}"
+                    )
+                time.sleep(LOOK_SECONDS)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_running(owner: str) -> bool:
+    """Whether that process, by its id in decimals, is there; for a text that is no id, we say so."""
+    if not owner.isdigit():
+        return True
+    try:
+        os.kill(int(owner), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it belongs to somebody else
+    return True
 
 
 def _make_folder(path: Path) -> None:

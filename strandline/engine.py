@@ -49,6 +49,11 @@ class Engine:
         self._index = SqliteWriter(index_file(data), stamps=self._stamps)
         self.keys = KeyRing(data.keys)
 
+    async def abandon(self) -> None:
+        """Let go of the index after a start that failed."""
+        self._stamps.close()
+        await self._index.close()
+
     async def start(self) -> None:
         """Recover, then take events. Raises LogCorrupt, IndexCorrupt, StorageFull."""
         positions = {topic: await self._index.position(topic, p) for topic, p in SOURCES}

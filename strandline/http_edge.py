@@ -1,6 +1,7 @@
 """The HTTP edge of one process: the S3 port and the API port, over the services of that process."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from access.sigv4 import Verifier
 from access.tokens import TokenVerifier
 from gateway.app import Application
 from gateway.handlers import handlers
+from gateway.in_progress import InProgress
 from gateway.registry import Registry
 from gateway.request import Services
 from gateway.rest.app import create_app
@@ -26,6 +28,12 @@ from strandline.metrics import Metrics
 from strandline.settings import Settings
 
 BACKLOG = 1024
+# Connections beyond `max_requests` that a port takes: idle ones, and those that are told to slow down.
+SPARE_CONNECTIONS = 1024
+FLUSH_SECONDS = 5.0  # at least, for the HTTP servers to end
+GAUGE_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class HttpEdge:
@@ -42,22 +50,27 @@ class HttpEdge:
         self._settings = settings
         self.health = Health()
         verifier = Verifier(root.identities, settings.region)
-        self._s3 = Application(services, Registry(handlers()), verifier, _observer(metrics, request_log))
+        self._metrics = metrics
+        self._inside = InProgress(settings.max_requests)
+        observe = _observer(metrics, request_log)
+        s3 = Application(services, Registry(handlers()), verifier, observe, self._inside)
         rest = create_app(
             services=services,
             signatures=verifier,
             tokens=TokenVerifier(root.identities),
             health=self.health,
             metrics=Exposition(metrics).text,
-            observe=_observer(metrics, request_log),
+            observe=observe,
             version=__version__,
-            max_requests=settings.max_requests,
+            inside=self._inside,
         )
+        connections = settings.max_requests + SPARE_CONNECTIONS
         self._servers = [
-            _server(self._s3, parse_listen(settings.s3_listen), Interfaces.RSGI),
-            _server(rest, parse_listen(settings.api_listen), Interfaces.ASGI),
+            _server(s3, parse_listen(settings.s3_listen), Interfaces.RSGI, connections),
+            _server(rest, parse_listen(settings.api_listen), Interfaces.ASGI, connections),
         ]
         self._tasks: list[asyncio.Task[None]] = []
+        self._gauge: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen, and be ready."""
@@ -65,18 +78,32 @@ class HttpEdge:
             self._tasks.append(asyncio.create_task(server.serve()))
         for listen in (self._settings.s3_listen, self._settings.api_listen):
             await until_listening(parse_listen(listen))
+        self._gauge = asyncio.create_task(self._set_gauge())
         self.health.ready()
 
-    async def stop(self) -> None:
-        """Refuse new requests, answer those begun (for `drain_seconds` at most), stop listening."""
+    async def stop(self, drain_seconds: float) -> None:
+        """Refuse new requests, answer those begun for `drain_seconds` at most, stop listening."""
         self.health.unready("shutting down")
-        await self._s3.drain(self._settings.drain_seconds)
+        if self._gauge is not None:
+            self._gauge.cancel()
+        limit = asyncio.get_running_loop().time() + drain_seconds
+        if not await self._inside.drain(drain_seconds):
+            log.warning("%d requests did not end within %.0f s", self._inside.count, drain_seconds)
         for server in self._servers:
             server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait(self._tasks, timeout=5)
+        # What the HTTP servers still hold of the answers goes out to their clients.
+        left = limit - asyncio.get_running_loop().time()
+        _, late = await asyncio.wait(self._tasks, timeout=max(left, FLUSH_SECONDS if drain_seconds else 0.5))
+        if late:
+            log.warning("connections were cut off when the time for the shutdown was over")
+
+    async def _set_gauge(self) -> None:
+        while True:
+            self._metrics.set("requests_in_progress", self._inside.count)
+            await asyncio.sleep(GAUGE_SECONDS)
 
 
-def _server(app: Any, address: ListenAddress, interface: Interfaces) -> Server:
+def _server(app: Any, address: ListenAddress, interface: Interfaces, connections: int) -> Server:
     return Server(
         app,
         address=address.host,
@@ -86,7 +113,7 @@ def _server(app: Any, address: ListenAddress, interface: Interfaces) -> Server:
         http1_settings=HTTP1Settings(pipeline_flush=False),
         websockets=False,
         backlog=BACKLOG,
-        backpressure=BACKLOG,
+        backpressure=connections,
         log_enabled=False,
     )
 

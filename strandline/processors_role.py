@@ -71,6 +71,7 @@ class Processors:
         self._blobs = open_blobs(settings, data, KeyRing(data.keys), files)
         self._auditor = Auditor(AuditTrail(data.audit, files)) if settings.audit else None
         self._trail_cut = 0.0
+        self.swept = asyncio.Event()  # set once the leftovers of earlier runs are gone
         self._collector = Collector(self._blobs, settings.gc_grace_seconds, time.time, log.error)
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -151,12 +152,13 @@ class Processors:
             freed = await self._blobs.sweep(self._live(index), self._started_at)
         finally:
             index.close()
+        self.swept.set()
         if freed:
             log.info("recovery: %d bytes of unfinished writes freed", freed)
 
     async def _live(self, index: SqliteReader) -> AsyncIterator[list[Manifest]]:
-        """Every manifest of the index, in batches between which the others get their turn; then those that
-        the collector has not come to: reads that began before may still need them for its grace."""
+        """Every manifest of the index, in batches between which the others get their turn; then those freed
+        since the start that the collector has not come to: reads may need them for as long as its grace."""
         async for versions in index.all_versions():
             yield [row.manifest for _, row in versions if row.manifest is not None]
             await asyncio.sleep(0)
@@ -167,7 +169,8 @@ class Processors:
         while records := _read_on(self._logs[FACTS], position, RECORDS[FACTS]):
             position = records[-1].offset + 1
             facts = [decode_fact(record.payload) for record in records]
-            yield await self._still_there([manifest for fact in facts for manifest in fact.freed])
+            freed = [manifest for fact in facts if fact.time >= self._started_at for manifest in fact.freed]
+            yield await self._still_there(freed)
 
     async def _still_there(self, freed: list[Manifest]) -> list[Manifest]:
         """Without those whose list of extents is gone: the collector has freed them meanwhile."""

@@ -36,10 +36,10 @@ GAUGES = (
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises ConfigurationError for what cannot be used."""
-    check_free(settings.s3_listen, settings.api_listen)
     data = DataDir(settings.data_dir)
     data.create()
-    with data.lock():
+    with data.lock() as lock:
+        check_free(settings.s3_listen, settings.api_listen)
         secret = settings.root_secret_key
         root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
         stopping = _stop_on_signals()
@@ -52,7 +52,7 @@ async def serve(settings: Settings) -> None:
             if settings.workers == 1:
                 await _serve_here(settings, data, engine, root, metrics, stopping)
             else:
-                await _serve_in_workers(settings, data, engine, root, stopping)
+                await _serve_in_workers(settings, data, engine, root, lock, stopping)
         finally:
             await background.stop()
             await engine.stop()
@@ -77,7 +77,7 @@ async def _serve_here(
     tune_for_serving()
     _announce(settings, data, engine, root)
     await stopping.wait()
-    await edge.stop()
+    await edge.stop(settings.drain_seconds)
     if request_log is not None:
         await request_log.stop()
     services.close()
@@ -85,9 +85,9 @@ async def _serve_here(
 
 
 async def _serve_in_workers(
-    settings: Settings, data: DataDir, engine: Engine, root: Root, stopping: asyncio.Event
+    settings: Settings, data: DataDir, engine: Engine, root: Root, lock: int, stopping: asyncio.Event
 ) -> None:
-    workers = Workers(settings, engine.submitter, engine.record_audit)
+    workers = Workers(settings, engine.submitter, engine.record_audit, lock)
     await workers.start()
     tune_for_serving()
     _announce(settings, data, engine, root)

@@ -36,10 +36,18 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 async def work(settings: Settings, connection: socket.socket, number: int) -> None:
-    """Serve until SIGTERM or until the sequencer goes away."""
+    """Serve until SIGTERM, then drain; or until the sequencer goes away, then end at once."""
     from strandline.serve import open_metrics
 
     stopping = asyncio.Event()
+    drain_seconds: float = settings.drain_seconds
+
+    def orphaned() -> None:
+        # The next server is waiting for the folder's lock, which this process holds too.
+        nonlocal drain_seconds
+        drain_seconds = 0
+        stopping.set()
+
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the whole group; the parent decides
@@ -49,7 +57,7 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     root = load_root(
         data.keys, settings.root_access_key, secret.get_secret_value() if secret else None, create=False
     )
-    submitter = await connect_submitter(connection, stopping.set)
+    submitter = await connect_submitter(connection, orphaned)
     blobs = open_blobs(settings, data, keys)
     await blobs.start()
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
@@ -61,7 +69,7 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     tune_for_serving()
     print(READY.decode(), flush=True)
     await stopping.wait()
-    await edge.stop()
+    await edge.stop(drain_seconds)
     if request_log is not None:
         await request_log.stop()
     services.close()

@@ -54,6 +54,10 @@ class Server:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
+    def without_credentials(self) -> None:
+        """Let it generate its root credentials at its first start."""
+        del self._environment["STRANDLINE_ROOT_ACCESS_KEY"], self._environment["STRANDLINE_ROOT_SECRET_KEY"]
+
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from access.sigv4 import Verifier
 from gateway.app import Observe
+from gateway.in_progress import InProgress
 from gateway.request import Services
 from gateway.rest import buckets, listings, objects
 from gateway.rest.authentication import Authentication, TokenVerifier
@@ -30,7 +31,7 @@ def create_app(
     metrics: Callable[[], bytes],
     observe: Observe,
     version: str,
-    max_requests: int = 1024,
+    inside: InProgress | None = None,
 ) -> FastAPI:
     """The ASGI application of the API port.
 
@@ -40,6 +41,7 @@ def create_app(
     metrics   gives the text for Prometheus
     observe   is told of every finished request, as by the S3 port
     version   of the program, for the API's description
+    inside    counts and bounds the requests, together with those of the S3 port
     """
     app = FastAPI(
         title="Strandline", version=version, docs_url=None, redoc_url=None, openapi_url=None,
@@ -55,7 +57,7 @@ def create_app(
     _add_documentation(app, document)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _no_route)
-    app.add_middleware(Edge, health=health, observe=observe, max_requests=max_requests)
+    app.add_middleware(Edge, health=health, observe=observe, inside=inside or InProgress())
     return app
 
 

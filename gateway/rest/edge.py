@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import Observe
 from gateway.errors import SLOW_DOWN, s3_error
+from gateway.in_progress import InProgress
 from gateway.rest.call import STATE, Progress, strict_text
 from gateway.rest.health import PATHS, Health
 from gateway.rest.problem import NOT_READY, problem, problem_of
@@ -20,12 +21,11 @@ log = logging.getLogger("strandline.rest")
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, health: Health, observe: Observe, max_requests: int) -> None:
+    def __init__(self, app: ASGIApp, health: Health, observe: Observe, inside: InProgress) -> None:
         self._app = app
         self._health = health
         self._observe = observe
-        self._max_requests = max_requests
-        self._running = 0
+        self._inside = inside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PATHS:
@@ -34,11 +34,11 @@ class Edge:
         started = time.perf_counter()
         client = scope.get("client")
         progress = scope[STATE] = Progress(uuid7(), client[0] if client else "")
-        self._running += 1
+        self._inside.count += 1
         try:
             await self._answer(scope, receive, send, progress)
         finally:
-            self._running -= 1
+            self._inside.ended()
             self._observe(
                 progress.operation, progress.bucket, progress.key, progress.status,
                 progress.received, progress.sent, time.perf_counter() - started,
@@ -82,7 +82,7 @@ class Edge:
         refusal = None
         if not self._health.is_ready and not scope["path"].startswith(("/docs", "/openapi.json")):
             refusal = problem(NOT_READY, self._health.reason, progress.request_name, {"retry-after": "1"})
-        elif self._running > self._max_requests:
-            detail = f"{self._max_requests} requests are in progress; try again"
+        elif self._inside.count > self._inside.limit:
+            detail = f"{self._inside.count - 1} requests are in progress; try again"
             refusal = problem(SLOW_DOWN, detail, progress.request_name, {"retry-after": "1"})
         await (refusal or self._app)(scope, receive, send)

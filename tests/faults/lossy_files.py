@@ -62,6 +62,7 @@ class LossyFiles(Files):
         self._directories: dict[str, Directory] = {}
         self._lock = RLock()
         self._off = False
+        self._kept = 0
         shutil.rmtree(self._keep, ignore_errors=True)
         os.mkdir(self._keep)
         for folder, _, names in os.walk(self._root):
@@ -198,11 +199,15 @@ class LossyFiles(Files):
 
     def _adopt(self, path: str) -> Inode:
         """A second name, out of sight, so that the content survives until the crash has decided on it."""
-        keeper = os.path.join(self._keep, str(len(os.listdir(self._keep))))
+        self._kept += 1
+        keeper = os.path.join(self._keep, str(self._kept))
         os.link(path, keeper)
         return Inode(keeper, [os.path.getsize(path)])
 
     def _remember(self, fd: int, inode: Inode, page: int) -> None:
         if page not in inode.pages:
+            if page * PAGE >= inode.sizes[0]:
+                inode.pages[page] = b""
+                return
             with open(inode.keeper, "rb") as file:
                 inode.pages[page] = os.pread(file.fileno(), PAGE, page * PAGE)
