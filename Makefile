@@ -34,7 +34,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 
 venv: $(VENV)/.installed-dev ## make the virtual environment, with what tests and checks need
 
-serve: $(VENV)/.installed ## run the store on ./strandline-data (ARGS='--workers 2' …)
+serve: $(VENV)/.installed ## run the store on ./strandline-data, S3 on port 9000, REST API on 9001 (ARGS='--workers 2' …)
 	$(BIN)/strandline serve --data-dir ./strandline-data $(ARGS)
 
 test: $(VENV)/.installed-dev ## run all tests (ARGS='-k listing' …)

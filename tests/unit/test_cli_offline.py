@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,24 @@ def test_a_folder_that_is_none_is_told(
     assert main([*command.split(), "--data-dir", str(tmp_path / "none")]) == 2
     assert "is not a data folder" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def test_an_index_that_is_gone_is_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path)
+    shutil.rmtree(tmp_path / "index")
+    assert main(["index", "rebuild", "--data-dir", str(tmp_path)]) == 0
+    assert main(["index", "verify", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith("equal\n")
+
+
+def test_fsck_names_a_missing_master_key_and_makes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    (tmp_path / "keys" / "master.key").unlink()
+    assert main(["fsck", "--data-dir", str(tmp_path)]) == 1
+    assert "master.key is missing" in capsys.readouterr().out
+    assert not (tmp_path / "keys" / "master.key").exists()
 
 
 def test_a_token_is_good_for_the_api(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
