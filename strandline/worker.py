@@ -12,6 +12,7 @@ from access.credentials import load_root
 from access.keyring import KeyRing
 from bus.remote import connect_submitter
 from processors.request_log import RequestLog
+from schemas.errors import StrandlineError
 from strandline.data_dir import DataDir
 from strandline.http_edge import HttpEdge
 from strandline.logs import configure_logging
@@ -39,13 +40,10 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     """Serve until SIGTERM, then drain; or until the sequencer goes away, then end at once."""
     from strandline.serve import open_metrics
 
-    stopping = asyncio.Event()
-    drain_seconds: float = settings.drain_seconds
+    stopping, orphaned = asyncio.Event(), asyncio.Event()
 
-    def orphaned() -> None:
-        # The next server is waiting for the folder's lock, which this process holds too.
-        nonlocal drain_seconds
-        drain_seconds = 0
+    def lose_sequencer() -> None:
+        orphaned.set()
         stopping.set()
 
     loop = asyncio.get_running_loop()
@@ -57,7 +55,7 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     root = load_root(
         data.keys, settings.root_access_key, secret.get_secret_value() if secret else None, create=False
     )
-    submitter = await connect_submitter(connection, orphaned)
+    submitter = await connect_submitter(connection, lose_sequencer)
     blobs = open_blobs(settings, data, keys)
     await blobs.start()
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
@@ -69,11 +67,26 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     tune_for_serving()
     print(READY.decode(), flush=True)
     await stopping.wait()
-    await edge.stop(drain_seconds)
+    await _drain(edge, settings.drain_seconds, orphaned)
     if request_log is not None:
         await request_log.stop()
     services.close()
     await blobs.close()
+
+
+async def _drain(edge: HttpEdge, seconds: float, orphaned: asyncio.Event) -> None:
+    """Answer what was begun; no longer once the sequencer is gone. Without it no write can succeed, and the
+    next server waits for the folder's lock, which this process holds too."""
+    draining = asyncio.create_task(edge.stop(seconds))
+    losing = asyncio.create_task(orphaned.wait())
+    await asyncio.wait((draining, losing), return_when=asyncio.FIRST_COMPLETED)
+    losing.cancel()
+    if orphaned.is_set() and not draining.done():
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+        await edge.stop(0)
+    else:
+        await draining
 
 
 def main() -> int:
@@ -90,7 +103,11 @@ def main() -> int:
             }
         )
     configure_logging(settings.log_level)
-    run(work(settings, socket.socket(fileno=descriptor), number))
+    try:
+        run(work(settings, socket.socket(fileno=descriptor), number))
+    except StrandlineError as error:
+        print(f"strandline: worker {number}: {error.message or type(error).__name__}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from access.tokens import TokenVerifier, issue_token
+from gateway.in_progress import InProgress
 from gateway.request import Services
 from gateway.rest.app import create_app
 from gateway.rest.health import Health
@@ -36,7 +37,7 @@ class RestApi:
         self.observed: list[tuple[Any, ...]] = []
         self.app = create_app(
             services, Verifier(OneIdentity()), TokenVerifier(OneIdentity()), self.health,
-            lambda: b"strandline_up 1\n", lambda *told: self.observed.append(told), "0.1", 8,
+            lambda: b"strandline_up 1\n", lambda *told: self.observed.append(told), "0.1", InProgress(8),
         )  # fmt: skip
         self.health.ready()
         token = issue_token(ROOT, time.time())

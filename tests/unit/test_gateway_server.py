@@ -25,6 +25,7 @@ from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from gateway.app import Application
 from gateway.body import payload, whole
+from gateway.in_progress import InProgress
 from gateway.registry import Handler, Registry
 from gateway.request import Request, Response, Services
 from ingest.digests import digest_whole
@@ -78,8 +79,8 @@ class Reports:
 class Site:
     """A served application and clients for it."""
 
-    def __init__(self, application: Application, port: int, reports: Reports) -> None:
-        self.application, self.port, self.report = application, port, reports.first
+    def __init__(self, inside: InProgress, port: int, reports: Reports) -> None:
+        self.inside, self.port, self.report = inside, port, reports.first
         self.s3: Any = boto3.client(
             "s3", endpoint_url=f"http://127.0.0.1:{port}", aws_access_key_id="AK", aws_secret_access_key="SK",
             region_name="us-east-1",
@@ -122,6 +123,7 @@ def serve(handlers: dict[str, Handler], scenario: Callable[[Site], Awaitable[Non
 
     async def main() -> None:
         reports = Reports()
+        inside = InProgress(3)
         reader: Any = NoBuckets()
         services = Services(None, reader, domains=domains)  # type: ignore[arg-type]
         application = Application(
@@ -129,13 +131,14 @@ def serve(handlers: dict[str, Handler], scenario: Callable[[Site], Awaitable[Non
             Registry(handlers),
             Verifier(Identities()),
             reports.observe,
+            inside,
         )
         port = free_port()
         server = Server(
             application, "127.0.0.1", port, interface="rsgi", http="1", websockets=False, log_enabled=False  # type: ignore[arg-type]
         )  # fmt: skip
         serving = asyncio.create_task(server.serve())
-        site = Site(application, port, reports)
+        site = Site(inside, port, reports)
         try:
             await _listening(port)
             await asyncio.wait_for(scenario(site), 60)
@@ -483,6 +486,27 @@ def test_details_of_errors_reach_the_client() -> None:
     serve({"GetObject": missing}, scenario)
 
 
+def test_requests_beyond_the_limit_are_told_to_slow_down() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        await go_on.wait()
+        return Response(200, [], b"done")
+
+    async def scenario(site: Site) -> None:
+        running = [asyncio.create_task(site.call("get_object", Bucket="abc", Key="k")) for _ in range(3)]
+        async with asyncio.timeout(30):
+            while site.inside.count < 3:
+                await asyncio.sleep(0.01)
+        assert await site.refused("get_object", Bucket="abc", Key="k") == "SlowDown"
+        assert site.inside.count == 3
+        go_on.set()
+        assert [(await one)["Body"].read() for one in running] == [b"done"] * 3
+        assert (await site.call("get_object", Bucket="abc", Key="k"))["Body"].read() == b"done"
+
+    serve({"GetObject": slow}, scenario)
+
+
 def test_draining_finishes_what_has_begun_and_refuses_the_rest() -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -494,13 +518,13 @@ def test_draining_finishes_what_has_begun_and_refuses_the_rest() -> None:
     async def scenario(site: Site) -> None:
         running = asyncio.create_task(site.call("get_object", Bucket="abc", Key="k"))
         await begun.wait()
-        assert not await site.application.drain(0.01)
+        assert not await site.inside.drain(0.01)
         assert await site.refused("get_object", Bucket="abc", Key="k") == "ServiceUnavailable"
-        assert site.application.in_flight == 1
-        draining = asyncio.create_task(site.application.drain(30))
+        assert site.inside.count == 1
+        draining = asyncio.create_task(site.inside.drain(30))
         go_on.set()
         assert await draining
         assert (await running)["Body"].read() == b"done"
-        assert await site.application.drain(0)
+        assert await site.inside.drain(0)
 
     serve({"GetObject": slow}, scenario)
