@@ -17,6 +17,7 @@ from schemas.rows import ObjectVersion
 
 STAMPS = 1 << 20  # two keys with one stamp only cost each other a miss
 STAMP_BYTES = 4
+LONGEST_MANIFEST = 8  # extents
 CACHED_HEADS = 32 * 1024
 
 
@@ -58,5 +59,8 @@ class HeadCache:
         return stamp, None
 
     def keep(self, stamp: int, bucket_id: bytes, row: ObjectVersion) -> None:
-        """Keep a row that was read after `stamp` was."""
+        """Keep a row that was read after `stamp` was. Long manifests are left out: they are rare, and
+        their size would be the size of the cache."""
+        if row.manifest is not None and len(row.manifest.extents) > LONGEST_MANIFEST:
+            return
         self._rows.put((bucket_id, row.key), (stamp, row))
