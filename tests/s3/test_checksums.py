@@ -30,7 +30,14 @@ def value_of(algorithm: str, data: bytes) -> str:
         return encoded(hashlib.new(name, data).digest())
     if name in ("crc32", "crc32c", "crc64nvme"):
         return big_endian(getattr(checksums, name)(data), 8 if name == "crc64nvme" else 4)
-    pytest.skip(f"{algorithm}: no independent implementation at hand")
+    once = {
+        "xxhash64": "compute_xxhash64",
+        "xxhash3": "compute_xxhash3_64",
+        "xxhash128": "compute_xxhash3_128",
+    }
+    if name in once:
+        return encoded(getattr(checksums.XXHash, once[name])(data))
+    pytest.skip(f"{algorithm}: no implementation at hand")
 
 
 def known_algorithms() -> list[str]:
