@@ -13,11 +13,13 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import takewhile
+from typing import NamedTuple
 
 import msgspec
 
 from bus.contract import Submitter
-from schemas.errors import LogUnavailable, StrandlineError, SubmitTimeout
+from schemas.errors import LogUnavailable, StorageFull, StrandlineError, SubmitTimeout
 from schemas.events import AUDIT
 from schemas.receipts import Receipt
 
@@ -27,6 +29,10 @@ FRAME_LIMIT = 8 * 1024 * 1024
 LENGTH_BYTES = 4
 ONE_WAY = 0
 UNRECORDED_LIMIT = 64  # batches of audit records that wait when the device is full
+WAITING_LIMIT = 8192  # events of one worker that wait for receipts; beyond it LogUnavailable
+BUFFER_LIMIT = 64 * 1024 * 1024  # bytes on their way to a sequencer that does not read; beyond it the same
+ANSWER_SECONDS = 40.0  # longer than the sequencer lets a writer wait, so its own answer comes first
+SWEEP_SECONDS = 1.0
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +55,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
 
 _ERRORS: dict[str, type[StrandlineError]] = {
     "LogUnavailable": LogUnavailable,
+    "StorageFull": StorageFull,
     "SubmitTimeout": SubmitTimeout,
 }
 _encoder = msgspec.msgpack.Encoder()
@@ -102,50 +109,85 @@ class _Framed(asyncio.Protocol):
             self._transport.close()
 
 
+class _Waiting(NamedTuple):
+    receipt: asyncio.Future[Receipt]
+    deadline: float
+
+
 class RemoteSubmitter(_Framed):
-    """A worker's side. Its requests end with SubmitTimeout when the sequencer goes away."""
+    """A worker's side. Its requests end with SubmitTimeout when the sequencer goes away or is silent for
+    ANSWER_SECONDS."""
 
     _decoder = msgspec.msgpack.Decoder(Reply)
 
     def __init__(self, lost: Callable[[], None]) -> None:
         super().__init__()
         self._lost = lost
-        self._waiting: dict[int, asyncio.Future[Receipt]] = {}
+        self._waiting: dict[int, _Waiting] = {}  # in the order of their deadlines
         self._last_id = ONE_WAY
+        self._sweeping = False
 
     async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
         """See `bus.contract.Submitter`."""
-        if self._transport is None or self._transport.is_closing():
-            raise LogUnavailable("the sequencer is gone")
+        self._check_way()
+        if len(self._waiting) >= WAITING_LIMIT:
+            raise LogUnavailable(f"{WAITING_LIMIT} events of this worker are waiting already")
         self._last_id += 1
-        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiting[self._last_id] = receipt
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(loop.create_future(), loop.time() + ANSWER_SECONDS)
+        self._waiting[self._last_id] = waiting
+        if not self._sweeping:
+            self._sweeping = True
+            loop.call_later(SWEEP_SECONDS, self._sweep)
         self.send(Request(self._last_id, topic, partition, payload))
-        return await receipt
+        return await waiting.receipt
 
     def partitions(self, topic: str) -> int:
         return 1
 
     def record(self, payload: bytes) -> None:
-        """Send audit records, one way."""
+        """Send audit records, one way. Raises LogUnavailable when they cannot be sent now."""
+        self._check_way()
         self.send(Request(ONE_WAY, AUDIT, 0, payload))
+
+    def _check_way(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            raise LogUnavailable("the sequencer is gone")
+        if self._transport.get_write_buffer_size() > BUFFER_LIMIT:
+            raise LogUnavailable("the sequencer does not take events")
 
     def frame(self, body: bytes) -> None:
         reply = self._decoder.decode(body)
         waiting = self._waiting.pop(reply.id, None)
-        if waiting is None or waiting.done():
+        if waiting is None or waiting.receipt.done():
             return
         if reply.receipt is not None:
-            waiting.set_result(reply.receipt)
+            waiting.receipt.set_result(reply.receipt)
         else:
-            waiting.set_exception(_ERRORS.get(reply.error, SubmitTimeout)(reply.message))
+            waiting.receipt.set_exception(_ERRORS.get(reply.error, SubmitTimeout)(reply.message))
 
     def connection_lost(self, exc: Exception | None) -> None:
         waiting, self._waiting = self._waiting, {}
-        for receipt in waiting.values():
-            if not receipt.done():
-                receipt.set_exception(SubmitTimeout("the sequencer went away before its receipt came"))
+        for one in waiting.values():
+            _time_out(one, "the sequencer went away before its receipt came")
         self._lost()
+
+    def _sweep(self) -> None:
+        """Once a second while anything waits: one timer for all costs the hot path nothing."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        late = list(takewhile(lambda item: item[1].deadline <= now, self._waiting.items()))
+        for identifier, waiting in late:
+            del self._waiting[identifier]
+            _time_out(waiting, f"no receipt within {ANSWER_SECONDS:.0f} s")
+        self._sweeping = bool(self._waiting)
+        if self._sweeping:
+            loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def _time_out(waiting: _Waiting, why: str) -> None:
+    if not waiting.receipt.done():
+        waiting.receipt.set_exception(SubmitTimeout(why))
 
 
 class _Server(_Framed):
