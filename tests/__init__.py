@@ -1,1 +1,1 @@
-"""Tests: unit and contract (in process), s3 (a real process and real clients), faults (crashes, full disks)."""
+"""Tests: unit and contract (in process), s3 (real process, real clients), faults (crashes, full disks)."""
