@@ -30,7 +30,8 @@ from strandline.settings import Settings
 BACKLOG = 1024
 # Connections beyond `max_requests` that a port takes: idle ones, and those that are told to slow down.
 SPARE_CONNECTIONS = 1024
-FLUSH_SECONDS = 5.0  # at least, for the HTTP servers to end
+FLUSH_SECONDS = 5.0  # at least, for the HTTP servers to send what they hold of the answers
+CUT_SECONDS = 0.5  # for them to end when requests had to be given up
 GAUGE_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -87,13 +88,15 @@ class HttpEdge:
         if self._gauge is not None:
             self._gauge.cancel()
         limit = asyncio.get_running_loop().time() + drain_seconds
-        if not await self._inside.drain(drain_seconds):
+        drained = await self._inside.drain(drain_seconds)
+        if not drained:
             log.warning("%d requests did not end within %.0f s", self._inside.count, drain_seconds)
         for server in self._servers:
             server.stop()  # type: ignore[no-untyped-call]
         # What the HTTP servers still hold of the answers goes out to their clients.
         left = limit - asyncio.get_running_loop().time()
-        _, late = await asyncio.wait(self._tasks, timeout=max(left, FLUSH_SECONDS if drain_seconds else 0.5))
+        patience = max(left, FLUSH_SECONDS) if drained else CUT_SECONDS
+        _, late = await asyncio.wait(self._tasks, timeout=patience)
         if late:
             log.warning("connections were cut off when the time for the shutdown was over")
 
