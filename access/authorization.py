@@ -16,8 +16,8 @@ _COMPONENTS = ("Credential", "SignedHeaders", "Signature")
 def parse_authorization(header: str) -> tuple[str, str, str]:
     """Credential, SignedHeaders and Signature.
 
-    Raises AuthorizationHeaderMalformed, InvalidRequest for another AWS mechanism (Signature Version 2,
-    SigV4A) and InvalidArgument for one that is not AWS's.
+    Raises AuthorizationHeaderMalformed, InvalidRequest for another AWS mechanism (SigV4A) and
+    InvalidArgument for one that is not AWS's.
     """
     match = _usual(header)
     if match is not None:

@@ -1,6 +1,7 @@
 """Who sent this request: verifies AWS Signature Version 4 in the Authorization header or in the query.
 
-First in the gateway's flow. The errors and their wording are AWS's.
+First in the gateway's flow. Requests signed with version 2 go on to access.sigv2. The errors and their
+wording are AWS's.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from access.signing import (
     parse_http_date,
     parse_long_date,
 )
+from access.sigv2 import SCHEME, Version2
 from schemas.errors import (
     AccessDenied,
     InvalidArgument,
@@ -87,6 +89,7 @@ class Verifier:
     region      this server's region; other regions in a scope are refused only when `strict`, because a
                 client with any region configured should reach a server on a laptop
     clock       Unix seconds
+    domains     lower case; whose subdomains name buckets (version 2 signs the bucket, not the host)
     """
 
     def __init__(
@@ -95,7 +98,9 @@ class Verifier:
         region: str = "us-east-1",
         clock: Callable[[], float] = time.time,
         strict: bool = False,
+        domains: tuple[str, ...] = (),
     ) -> None:
+        self._version_2 = Version2(identities, clock, domains)
         self._grants = Grants(identities)
         self._region = region if strict else None
         self._clock = clock
@@ -116,24 +121,21 @@ class Verifier:
         """
         authorization = headers.get("authorization")
         if authorization is not None:
+            if authorization.startswith(SCHEME):
+                return self._verify_version_2(method, path, raw_query, headers, authorization)
             return self._verify_header(method, path, raw_query, headers, authorization)
         if raw_query:
             if _has_query_authentication(raw_query):
                 return self._verify_query(method, path, raw_query, headers)
             if _has_version_2(raw_query):
-                raise _unsupported()
+                return self._verify_version_2(method, path, raw_query, headers, None)
         return Signed(None, _payload(headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)))
 
     def _verify_header(
         self, method: str, path: str, raw_query: str, headers: Mapping[str, str], authorization: str
     ) -> Signed:
         if raw_query and _has_query_authentication(raw_query):
-            raise InvalidArgument(
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query "
-                "string parameter or the Authorization header should be specified",
-                ArgumentName="Authorization",
-                ArgumentValue=authorization,
-            )
+            raise _two_mechanisms(authorization)
         credential, signed_headers, signature = parse_authorization(authorization)
         timestamp, seconds = _request_time(headers)
         claim = Claim(credential, signed_headers, signature, timestamp, False)
@@ -178,6 +180,18 @@ class Verifier:
         if method != "PUT" and claim.signed_headers == "host" and "x-amz-content-sha256" not in headers:
             self._links.put(link, (presigned, grant, signed))
         return signed
+
+    def _verify_version_2(
+        self, method: str, path: str, raw_query: str, headers: Mapping[str, str], authorization: str | None
+    ) -> Signed:
+        payload = _payload(headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD))
+        if authorization is None:
+            principal, rest = self._version_2.verify_query(method, path, raw_query, headers)
+            return Signed(principal, payload, query=rest)
+        if _has_query_authentication(raw_query) or _has_version_2(raw_query):
+            raise _two_mechanisms(authorization)
+        principal = self._version_2.verify_header(method, path, raw_query, headers, authorization)
+        return Signed(principal, payload)
 
     def _grant(self, claim: Claim) -> Grant:
         grant = self._grants.find(claim.credential)
@@ -277,9 +291,12 @@ def _payload(value: str) -> str:
     )
 
 
-def _unsupported() -> InvalidRequest:
-    return InvalidRequest(
-        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+def _two_mechanisms(authorization: str) -> InvalidArgument:
+    return InvalidArgument(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query "
+        "string parameter or the Authorization header should be specified",
+        ArgumentName="Authorization",
+        ArgumentValue=authorization,
     )
 
 

@@ -42,8 +42,8 @@ _HEAD = """# S3 compatibility
 <!-- Written by `make docs` from the code; a test fails when it is stale. -->
 
 Strandline speaks the S3 wire protocol of botocore's service model (2006-03-01), path style and virtual-host
-style, signed with Signature Version 4 in the header or in the query. {built} of its {total} operations are
-built. The others answer `NotImplemented` (501) with their name; no header or sub-resource that asks for
+style, signed with Signature Version 4 or 2 in the header or in the query. {built} of its {total} operations
+are built. The others answer `NotImplemented` (501) with their name; no header or sub-resource that asks for
 something is silently ignored.
 
 ## Operations

@@ -50,7 +50,8 @@ class HttpEdge:
     ) -> None:
         self._settings = settings
         self.health = Health()
-        verifier = Verifier(root.identities, settings.region)
+        domains = tuple(domain.lower() for domain in services.domains)
+        verifier = Verifier(root.identities, settings.region, domains=domains)
         self._metrics = metrics
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)

@@ -313,7 +313,6 @@ def test_service_must_be_s3() -> None:
 @pytest.mark.parametrize(
     ("authorization", "error"),
     [
-        ("AWS AKID:signature", errors.InvalidRequest),
         ("AWS4-ECDSA-P256-SHA256 Credential=a, SignedHeaders=b, Signature=c", errors.InvalidRequest),
         ("Basic abc", errors.InvalidArgument),
         ("", errors.InvalidArgument),
@@ -354,11 +353,6 @@ def test_only_one_mechanism() -> None:
     method, path, _, headers = sign("GET", URL)
     with pytest.raises(errors.InvalidArgument, match="Only one auth mechanism"):
         verifier().verify(method, path, presign("GET", URL)[2], headers)
-
-
-def test_version_2_is_not_supported() -> None:
-    with pytest.raises(errors.InvalidRequest, match="AWS4-HMAC-SHA256"):
-        verifier().verify("GET", "/b", "AWSAccessKeyId=a&Expires=1&Signature=b", {"host": "h"})
 
 
 def test_payload_form_is_required_and_known() -> None:
