@@ -121,9 +121,18 @@ async def complete_upload(
     checksum: tuple[str, str] | None = None,
     announced_type: str | None = None,
 ) -> PutResult:
-    """Join the parts named into a new version of the key."""
+    """Join the parts named into a new version of the key.
+
+    Repeated after it succeeded, it has the same result for as long as that version is the key's head."""
     for _ in range(ATTEMPTS):
-        upload, rows = await _read(ports, bucket, key, upload_id)
+        try:
+            upload, rows = await _read(ports, bucket, key, upload_id)
+        except NoSuchUpload:
+            done = await _completed(ports, bucket, key, upload_id, named)
+            if done is None:
+                raise
+            _check_whole(done, object_size, checksum)
+            return PutResult(done.version, done.etag, done.size, done.created_at, done.checksum)
         _check_type(upload, announced_type)
         joined = _join(upload, rows, named)
         _check_whole(joined, object_size, checksum)
@@ -140,6 +149,23 @@ async def complete_upload(
             continue
         return PutResult(receipt.version, joined.etag, joined.size, receipt.time, joined.checksum)
     raise ServiceUnavailable("Parts of the upload keep arriving; please try again.")
+
+
+async def _completed(
+    ports: Ports, bucket: Bucket, key: str, upload_id: str, named: Sequence[CompletedPart]
+) -> ObjectVersion | None:
+    """The head of the key, if it was made by completing that upload with just these parts."""
+    head = await ports.index.current(bucket.bucket_id, key)
+    if head is None or head.upload_id != upload_id or head.manifest is None:
+        return None
+    try:
+        etag = multipart_etag([part.etag.strip('"') for part in named])
+    except ValueError:  # no ETag of a part
+        return None
+    if head.etag != etag:
+        return None
+    parts = (await ports.blobs.expand(head.manifest)).parts
+    return head if [part.number for part in parts] == [part.number for part in named] else None
 
 
 async def abort_upload(ports: Ports, bucket: Bucket, key: str, upload_id: str, origin: Origin) -> None:
@@ -279,7 +305,9 @@ def _check_type(upload: Upload, announced: str | None) -> None:
         )
 
 
-def _check_whole(joined: _Joined, object_size: int | None, checksum: tuple[str, str] | None) -> None:
+def _check_whole(
+    joined: "_Joined | ObjectVersion", object_size: int | None, checksum: tuple[str, str] | None
+) -> None:
     if object_size is not None and object_size != joined.size:
         raise InvalidRequest(
             f"The provided 'x-amz-mp-object-size' header value {object_size} does not match what was "

@@ -26,7 +26,8 @@ RETRYABLE: frozenset[str] = frozenset({"stale-epoch", "bucket-fenced"})
 class Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The outcome of one event, for its writer.
 
-    seq, time      the event's place in the log and its commit time, Unix milliseconds
+    seq, time      the event's place in the log and its commit time, Unix milliseconds; of a Complete that
+                   was repeated, the time of the version that stands
     version        of the version made, removed or marked; "" when there is none
     delete_marker  the version made or removed is a delete marker
     epoch          of a bucket event: the bucket's epoch now

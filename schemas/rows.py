@@ -72,6 +72,8 @@ class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     etag        without quotes
     manifest    None for a delete marker
     ended_seq, ended_at  the event and the moment at which it stopped being the head; 0 while it is
+    upload_id   the multipart upload that it was completed from: Complete may be repeated, when its
+                answer got lost
     """
 
     key: str
@@ -88,6 +90,7 @@ class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     delete_marker: bool = False
     ended_seq: int = 0
     ended_at: int = 0
+    upload_id: str | None = None
 
     @property
     def is_null(self) -> bool:

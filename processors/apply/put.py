@@ -14,11 +14,13 @@ from schemas.rows import ObjectVersion, Versioning
 
 def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment: Moment) -> Decision:
     """Put a version on top of the key; in an unversioned or suspended bucket it replaces the null one."""
+    head = state.head
+    if event.upload_id is not None and state.upload is None and head is not None and _made(event, head):
+        return _repeated(event, head, moment)
     refusal = _refusal(event, state)
     if refusal:
         return refuse(refusal, moment, event.origin, event.bucket_id, event.key, brought_by_put(event))
 
-    head = state.head
     rank = next_rank(head, moment.time)
     keeps_versions = versioning == "enabled"
     row = ObjectVersion(
@@ -33,6 +35,7 @@ def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment:
         attributes=event.attributes,
         checksum=event.checksum,
         manifest=event.manifest,
+        upload_id=event.upload_id,
     )
     changes: list[Change] = [PutVersion(event.bucket_id, row), SetHead(event.bucket_id, row)]
     replaced = None if keeps_versions else state.null
@@ -79,6 +82,21 @@ def check_condition(condition: Condition | None, head: ObjectVersion | None) -> 
     if condition.if_none_match is not None and exists and condition.if_none_match in ("*", etag):
         return "precondition-failed"
     return ""
+
+
+def _made(event: ObjectPut, head: ObjectVersion) -> bool:
+    """Whether the head is what this Complete asks for: its client did not get the answer to the first."""
+    return (head.upload_id, head.etag, head.size) == (event.upload_id, event.etag, event.size)
+
+
+def _repeated(event: ObjectPut, head: ObjectVersion, moment: Moment) -> Decision:
+    """A Complete that was applied before: the same answer again. The parts' bytes are the head's, so only
+    where this event's own manifests were spilled to is freed; its condition was decided the first time."""
+    fact = Fact(
+        moment.seq, moment.time, "nothing", event.origin, event.bucket_id, event.key, head.version,
+        upload_id=event.upload_id or "", freed=brought_by_put(event),
+    )  # fmt: skip
+    return Decision((), Receipt(moment.seq, head.created_at, version=head.version), fact)
 
 
 def _refusal(event: ObjectPut, state: KeyState) -> Refusal:

@@ -42,6 +42,21 @@ def composite_tag(pieces: list[bytes]) -> str:
     return f'"{whole}-{len(pieces)}"'
 
 
+def test_complete_may_be_repeated_when_its_answer_got_lost(s3: Any, bucket: str) -> None:
+    upload_id, parts = upload(s3, bucket, [FIVE, TAIL])
+    first = complete(s3, bucket, upload_id, parts)
+    again = complete(s3, bucket, upload_id, parts, IfNoneMatch="*")
+    for name in ("ETag", "Location", "ChecksumCRC64NVME", "ChecksumType", "VersionId"):
+        assert first.get(name) == again.get(name), name
+    assert body(s3.get_object(Bucket=bucket, Key="k")) == FIVE + TAIL
+    with refused("NoSuchUpload", 404):
+        complete(s3, bucket, upload_id, parts[:1])
+    s3.put_object(Bucket=bucket, Key="k", Body=b"newer")
+    with refused("NoSuchUpload", 404):
+        complete(s3, bucket, upload_id, parts)
+    assert body(s3.get_object(Bucket=bucket, Key="k")) == b"newer"
+
+
 def test_parts_become_one_object(s3: Any, bucket: str) -> None:
     pieces = [FIVE, FIVE[::-1], TAIL]
     upload_id, parts = upload(s3, bucket, pieces, Metadata={"a": "1"}, ContentType="text/plain")
