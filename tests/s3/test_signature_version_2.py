@@ -63,7 +63,7 @@ def test_presigned_with_headers(default: Any, s3: Any, bucket: str) -> None:
 def test_presigned_listing_and_parts(default: Any, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="a b", Body=b"1")
     url = default.generate_presigned_url("list_objects_v2", {"Bucket": bucket, "Prefix": "a "}, ExpiresIn=60)
-    assert b"<Key>a+b</Key>" in fetch("GET", url)[1]  # botocore asks for encoding-type=url
+    assert b"<Key>a%20b</Key>" in fetch("GET", url)[1]  # botocore asks for encoding-type=url
     upload = s3.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
     part = {"Bucket": bucket, "Key": "m", "UploadId": upload, "PartNumber": 1}
     assert fetch("PUT", default.generate_presigned_url("upload_part", part, ExpiresIn=60), b"part")[0] == 200
