@@ -22,6 +22,7 @@ from strandline.processors_role import COLLECTOR
 from strandline.services import EmbeddedServices, index_file, open_blobs
 from strandline.settings import Settings
 from strandline.snapshotting import Snapshotting
+from strandline.trouble import TroubleWatch
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,17 @@ class Background:
         self._engine = engine
         self._metrics = metrics
         self._snapshotting = Snapshotting(settings, data, engine, metrics)
+        self._trouble = TroubleWatch(data.root, metrics, engine.failure)
+        self._syncs = 0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        loops = [self._keep_processors(), self._look(), self._keep_buckets(), self._snapshotting.run()]
+        loops = [
+            self._keep_processors(), self._look(), self._keep_buckets(), self._snapshotting.run(),
+            self._trouble.run(),
+        ]  # fmt: skip
         self._tasks = [asyncio.create_task(_told(loop)) for loop in loops]
 
     async def stop(self) -> None:
@@ -124,6 +130,9 @@ class Background:
                 self._metrics.set(gauge("log_end_offset", topic), logs[topic].end_offset)
             for topic, position in (await self._engine.applied()).items():
                 self._metrics.set(gauge("applied_offset", topic), position)
+            syncs = sum(partition_log.syncs for partition_log in logs.values())
+            self._metrics.add("log_syncs", syncs - self._syncs)
+            self._syncs = syncs
 
     def _lag(self, consumer: str, lag: int) -> None:
         self._metrics.set(gauge("consumer_lag", consumer), max(0, lag))

@@ -12,16 +12,18 @@ from strandline.metrics import BOUNDS, Metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+LOG_STOPPED = "log_stopped"
+DEVICE_FULL = "device_full"
+
 # Name of a counter or gauge in `Metrics`: its name for Prometheus, label names, and what it tells. A name
 # with a colon carries its label's value: "consumer_lag:auditor".
 COUNTERS = {
-    "blob_bytes_stored": "Bytes of object data written to blobs.",
-    "blob_bytes_freed": "Bytes of object data that the collector has freed.",
-    "log_syncs": "Times the log was synced to disk.",
-    "log_records": "Records appended to the log.",
+    "log_syncs": "Times a log was synced to disk.",
 }
 GAUGES = {
     "requests_in_progress": ("", "Requests in progress."),
+    LOG_STOPPED: ("", "1 while a log has stopped, and with it all writes."),
+    DEVICE_FULL: ("", "1 while writes are refused because the device is full."),
     "log_end_offset": ("topic", "Offset that the next record of the topic gets."),
     "applied_offset": ("topic", "Offset of the first event that the index does not show yet."),
     "consumer_lag": ("consumer", "Facts that a consumer has not dealt with yet."),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -26,6 +27,7 @@ from strandline.listen import ListenAddress, parse_listen
 from strandline.listening import until_listening
 from strandline.metrics import Metrics
 from strandline.settings import Settings
+from strandline.trouble import trouble
 
 BACKLOG = 1024
 # Connections beyond `max_requests` that a port takes: idle ones, and those that are told to slow down.
@@ -49,7 +51,7 @@ class HttpEdge:
         request_log: RequestLog | None,
     ) -> None:
         self._settings = settings
-        self.health = Health()
+        self.health = Health(trouble=partial(trouble, metrics))
         domains = tuple(domain.lower() for domain in services.domains)
         verifier = Verifier(root.identities, settings.region, domains=domains)
         self._metrics = metrics

@@ -116,6 +116,12 @@ class Metrics:
         """A counter or gauge over all processes."""
         return sum(self._all[self._extras[name] :: self._cells].tolist())
 
+    def answered(self, status: int) -> int:
+        """Requests of every operation answered with that status, over all processes."""
+        cell = _STATUS_CELL[status]
+        starts = range(0, self._cells * self._slabs, self._cells)
+        return sum(self._all[start + base + cell] for start in starts for base in self._bases.values())
+
     def operation(self, name: str) -> "OperationTotals":
         """What was counted for an operation, over all processes."""
         base = self._bases[name]

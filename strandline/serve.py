@@ -12,7 +12,7 @@ from strandline.announcement import announcement
 from strandline.background import Background
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
-from strandline.exposition import COUNTERS, gauge
+from strandline.exposition import COUNTERS, DEVICE_FULL, LOG_STOPPED, gauge
 from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
 from strandline.metrics import Metrics
@@ -27,6 +27,8 @@ TOPICS = ("object-versions", "policies", "facts", "audit")
 CONSUMERS = ("auditor", "collector")
 GAUGES = (
     "requests_in_progress",
+    LOG_STOPPED,
+    DEVICE_FULL,
     *(gauge("log_end_offset", topic) for topic in TOPICS),
     *(gauge("applied_offset", topic) for topic in TOPICS[:2]),
     *(gauge("consumer_lag", consumer) for consumer in CONSUMERS),

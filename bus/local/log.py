@@ -59,6 +59,7 @@ class LocalPartitionLog:
         self._clock = clock
         self._broken: str | None = None
         self._sync_lock = Lock()
+        self.syncs = 0  # times the log was made durable since it was opened
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._reader = ViewReader(self._files)
         self._segments: tuple[Segment, ...] = ()
@@ -198,6 +199,7 @@ class LocalPartitionLog:
             if sync:
                 with self._sync_lock:
                     self._write_synced(frame)
+                    self.syncs += 1
             elif self._files.pwrite(self._handle.fd, frame, self._position) != len(frame):
                 write_fully(self._files, self._handle.fd, frame, self._position)
         except OSError as error:
@@ -231,6 +233,7 @@ class LocalPartitionLog:
                 self._files.fdatasync(handle.fd)
             except OSError as error:
                 self._break("fdatasync failed", error)
+            self.syncs += 1
             if end > self._durable:
                 self._durable = end
 

@@ -10,24 +10,38 @@ PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 
 class Health:
-    """Whether this process can serve, and if not, why. Told by the composition root."""
+    """Whether this process can serve, and if not, why. Told by the composition root.
 
-    __slots__ = ("reason",)
+    trouble  asked at each look: why the store as a whole can't take writes now, "" when it can
+    """
 
-    def __init__(self, reason: str = "starting") -> None:
-        self.reason = reason
+    __slots__ = ("_reason", "_trouble")
+
+    def __init__(self, reason: str = "starting", trouble: Callable[[], str] = lambda: "") -> None:
+        self._reason = reason
+        self._trouble = trouble
+
+    @property
+    def reason(self) -> str:
+        """Why this process cannot serve requests; "" when it can."""
+        return self._reason
+
+    @property
+    def complaint(self) -> str:
+        """What to tell whoever asks: the reason, or else the store's trouble. Reads go on in trouble."""
+        return self._reason or self._trouble()
 
     @property
     def is_ready(self) -> bool:
-        return not self.reason
+        return not self._reason
 
     def ready(self) -> None:
         """From now on requests are served."""
-        self.reason = ""
+        self._reason = ""
 
     def unready(self, reason: str) -> None:
         """From now on requests are refused with 503; `reason` is shown ("replaying the log: 3 of 10")."""
-        self.reason = reason
+        self._reason = reason
 
 
 def health_routes(health: Health, metrics: Callable[[], bytes]) -> APIRouter:
@@ -46,10 +60,12 @@ def health_routes(health: Health, metrics: Callable[[], bytes]) -> APIRouter:
         responses={503: {"description": "Not yet, or no more; `reason` says why."}},
     )
     async def ready() -> JSONResponse:
-        """200 once recovery is done; 503 with the reason before that and while the server drains."""
-        if health.is_ready:
+        """200 once recovery is done; 503 with the reason before that, while the server drains, and while
+        writes are refused because the device is full or a log has stopped. Reads may go on then."""
+        reason = health.complaint
+        if not reason:
             return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "unready", "reason": health.reason}, 503, {"retry-after": "1"})
+        return JSONResponse({"status": "unready", "reason": reason}, 503, {"retry-after": "1"})
 
     @router.get("/metrics", operation_id="Metrics", summary="Metrics for Prometheus")
     async def read_metrics() -> Response:

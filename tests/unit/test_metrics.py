@@ -55,13 +55,13 @@ def test_latencies_are_a_cumulative_histogram() -> None:
 def test_counters_and_gauges_have_their_labels() -> None:
     names = [gauge("log_end_offset", "facts"), gauge("consumer_lag", "auditor"), "requests_in_progress"]
     metrics = Metrics([], COUNTERS, names)
-    metrics.add("blob_bytes_freed", 5)
-    metrics.add("blob_bytes_freed", 6)
+    metrics.add("log_syncs", 5)
+    metrics.add("log_syncs", 6)
     metrics.set("consumer_lag:auditor", 7)
     metrics.set("consumer_lag:auditor", 3)
     metrics.set("log_end_offset:facts", 9)
     got = samples(metrics)
-    assert got["strandline_blob_bytes_freed_total", ()] == 11
+    assert got["strandline_log_syncs_total", ()] == 11
     assert got["strandline_consumer_lag", (("consumer", "auditor"),)] == 3
     assert got["strandline_log_end_offset", (("topic", "facts"),)] == 9
     assert got["strandline_requests_in_progress", ()] == 0
@@ -91,6 +91,15 @@ def test_processes_share_and_a_successor_goes_on(tmp_path: Path) -> None:
     assert ours.total("log_syncs") == 5
     assert ours.total("requests_in_progress") == 8
     ours.close()
+
+
+def test_answers_with_a_status_are_added_up(tmp_path: Path) -> None:
+    first, second = (Metrics(["A", "B"], path=tmp_path / "m", slab=slab, slabs=2) for slab in (0, 1))
+    first.request("A", 507, 1, 0, 0)
+    first.request("B", 200, 1, 0, 0)
+    second.request("B", 507, 1, 0, 0)
+    second.request("no such operation", 507, 1, 0, 0)
+    assert [first.answered(status) for status in (507, 200, 404)] == [3, 1, 0]
 
 
 def test_slab_numbers_are_checked() -> None:
