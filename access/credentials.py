@@ -80,6 +80,18 @@ def load_root(
     return Root(RootIdentities(credential), credential, generated)
 
 
+def kept_credentials(directory: Path) -> tuple[str, str]:
+    """The pair that was generated and kept in that folder. Raises ConfigurationError when there is none."""
+    path = directory / CREDENTIALS_FILE
+    kept = _read(path)
+    if kept is None:
+        raise ConfigurationError(
+            f"there are no credentials in {path}: either no server has been started on this folder, or it "
+            "gets its own from STRANDLINE_ROOT_ACCESS_KEY and STRANDLINE_ROOT_SECRET_KEY; set both here too."
+        )
+    return _kept_credentials(path, kept)
+
+
 def check_credentials(access_key: object, secret_key: object) -> tuple[str, str]:
     """The pair, if it may be used. Raises ConfigurationError; the secret is never repeated in it."""
     if not access_key or not secret_key:

@@ -13,6 +13,7 @@ from strandline.command_line import build_parser, given_settings
 from strandline.commands import (
     audit_verify,
     config_show,
+    credentials,
     fsck,
     index_rebuild,
     index_verify,
@@ -26,6 +27,7 @@ from strandline.load_settings import load_settings
 
 COMMANDS = (
     serve,
+    credentials,
     token,
     log_tail,
     index_verify,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,36 @@ def test_a_token_is_good_for_the_api(data: Path, capsys: pytest.CaptureFixture[s
     assert main(arguments) == 0
     token = capsys.readouterr().out.strip()
     assert TokenVerifier(root.identities).verify(token).id == root.credential.principal.id
+
+
+def test_credentials_are_printed_for_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "data"
+    arguments = ["credentials", "--data-dir", str(folder), "--s3-listen", ":9009"]
+    assert main(arguments) == 2  # no such folder
+    fill(folder)
+    assert main(arguments) == 2  # no server has made credentials here yet
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 2)
+    assert "no credentials in" in told.err
+    root = load_root(folder / "keys")
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"export AWS_ACCESS_KEY_ID={root.credential.access_key}",
+        f"export AWS_SECRET_ACCESS_KEY={root.credential.secret_key}",
+        "export AWS_ENDPOINT_URL=http://127.0.0.1:9009",
+        "export AWS_DEFAULT_REGION=us-east-1",
+    ]
+
+
+def test_configured_credentials_are_quoted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STRANDLINE_ROOT_ACCESS_KEY", "someone")
+    assert main(["credentials"]) == 2
+    monkeypatch.setenv("STRANDLINE_ROOT_SECRET_KEY", "$(rm)'x\"y;z")
+    assert main(["credentials"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert shlex.split(lines[1]) == ["export", "AWS_SECRET_ACCESS_KEY=$(rm)'x\"y;z"]
 
 
 def test_lifetimes(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

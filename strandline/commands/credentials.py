@@ -1,0 +1,38 @@
+"""`strandline credentials`: what a shell must know for the AWS command line to reach this store as root."""
+
+import argparse
+import shlex
+
+from strandline.settings import Settings
+
+NAME = "credentials"
+HELP = "print the root credentials and the endpoint as export lines for the AWS command line"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing beside the settings."""
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print the lines: `eval "$(strandline credentials)"`. The credentials are those of the settings, else
+    those that the server made in the data folder at its first start; ConfigurationError without either."""
+    from access.credentials import check_credentials, kept_credentials
+    from strandline.announcement import url
+    from strandline.data_dir import DataDir
+
+    if settings.root_access_key is not None or settings.root_secret_key is not None:
+        secret = settings.root_secret_key
+        keys = check_credentials(settings.root_access_key, secret.get_secret_value() if secret else None)
+    else:
+        data = DataDir(settings.data_dir)
+        data.check_format()
+        keys = kept_credentials(data.keys)
+    lines = {
+        "AWS_ACCESS_KEY_ID": keys[0],
+        "AWS_SECRET_ACCESS_KEY": keys[1],
+        "AWS_ENDPOINT_URL": url(settings.s3_listen).split()[0],
+        "AWS_DEFAULT_REGION": settings.region,
+    }
+    for name, value in lines.items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
