@@ -201,6 +201,7 @@ class _Server(_Framed):
         self._record = record
         self._tasks: set[asyncio.Task[None]] = set()
         self._unrecorded: deque[bytes] = deque(maxlen=UNRECORDED_LIMIT)
+        self._recording = True
 
     def frame(self, body: bytes) -> None:
         request = self._decoder.decode(body)
@@ -222,9 +223,14 @@ class _Server(_Framed):
             try:
                 self._record(self._unrecorded[0])
             except StrandlineError as error:
-                log.error("audit records of a worker wait in memory: %s", error.message)
+                if self._recording:
+                    log.error("audit records of a worker wait in memory: %s", error.message)
+                self._recording = False
                 return
             self._unrecorded.popleft()
+            if not self._recording:
+                log.warning("audit records of a worker are written again")
+                self._recording = True
 
     async def _answer(self, identifier: int, submitted: Awaitable[Receipt]) -> None:
         try:

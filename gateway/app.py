@@ -25,7 +25,7 @@ from gateway.routing import check_key, parse_query, split_host, split_path
 from gateway.streaming import send_stream
 from gateway.unbuilt import EXPECTED_OWNER, UNUSUAL, check_unbuilt
 from gateway.xml_errors import error_document, error_headers
-from schemas.errors import AccessDenied, InvalidArgument, RequestHeaderTooLarge, StrandlineError
+from schemas.errors import AccessDenied, InvalidArgument, RequestHeaderTooLarge, StorageFull, StrandlineError
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Application:
         shape = s3_error(error)
         if shape is INTERNAL:
             logger.error("request %s failed", request_id.hex(), exc_info=error)
-        elif shape.hidden:
+        elif shape.hidden and not isinstance(error, StorageFull):  # that is told once, not with every write
             logger.warning("request %s: %s: %s", request_id.hex(), type(error).__name__, error)
         return shape
 

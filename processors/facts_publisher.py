@@ -74,7 +74,8 @@ class FactsPublisher:
         try:
             self._facts.append(facts, sync=False)
         except StorageFull as error:
-            log.error("no space left for the facts log, facts wait in the index: %s", error.message)
+            if not self._waiting:
+                log.error("no space left for the facts log, facts wait in the index: %s", error.message)
             return False
         self._through[source] = last
         self._work.set()
@@ -117,4 +118,5 @@ class FactsPublisher:
                 new = pending.last > published.get(source, -1)
                 if new and not self._try_append(source, pending.last, pending.facts):
                     return
+        log.warning("the facts that waited in the index are published")
         self._waiting = False

@@ -64,6 +64,7 @@ class RequestLog:
         self._now = now
         self._records: list[tuple[object, ...]] = []
         self._lost = 0
+        self._waiting = False  # records could not be published the last time
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -101,10 +102,15 @@ class RequestLog:
             try:
                 self._publish(_encoder.encode((batch, self._lost)))
             except StrandlineError as error:
-                log.error("audit records wait in memory: %s", error.message)
+                if not self._waiting:
+                    log.error("audit records wait in memory: %s", error.message)
+                self._waiting = True
                 return
             del self._records[: len(batch)]
             self._lost = 0
+            if self._waiting:
+                log.warning("audit records are written again")
+                self._waiting = False
 
     async def stop(self) -> None:
         if self._task is not None:

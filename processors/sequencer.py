@@ -202,17 +202,22 @@ class Sequencer:
     async def _apply(self, batch: list[_Waiting], offset: int, time: int) -> None:
         payloads = [waiting.payload for waiting in batch]
         times = [time] * len(batch)
+        failing = False
         while True:
             try:
                 applied = await self._materializer.apply(offset, times, payloads)
                 break
             except (StorageFull, ServiceUnavailable) as error:
                 # The events are in the log for good, so they must be applied before any later one.
-                log.error("the index cannot be written, trying again: %s", error.message)
+                if not failing:
+                    log.error("the index cannot be written, trying again: %s", error.message)
+                failing = True
                 self._fail_new_writers(error)
                 if self._stopping:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
+        if failing:
+            log.warning("the index can be written again")
         self._publish(offset + len(batch) - 1, applied.facts)
         self._applied()
         for waiting, receipt in zip(batch, applied.receipts, strict=True):

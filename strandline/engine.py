@@ -23,6 +23,7 @@ from schemas.errors import IndexCorrupt, StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.consumers import only_consumer, rewind_consumers
 from strandline.data_dir import DataDir
+from strandline.outage import Outage
 from strandline.services import GENERATION_FILE, STAMPS_FILE, index_file
 from strandline.settings import Settings
 
@@ -165,10 +166,12 @@ class Engine:
             log.warning("recovery: %s", line)
 
     async def _checkpoint_regularly(self) -> None:
+        outage = Outage(log, "checkpoints of the index fail and are tried again", "checkpoints work again")
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
             try:
                 await self._index.checkpoint()
+                outage.worked()
             except (StrandlineError, OSError) as error:
                 # Nothing is lost by it: the log keeps what the index has not made durable.
-                log.error("a checkpoint of the index failed and will be tried again: %s", error)
+                outage.failed(error)

@@ -37,6 +37,7 @@ from schemas.manifest import Manifest
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
 from strandline.logs import configure_logging
+from strandline.outage import Outage
 from strandline.runtime import run
 from strandline.services import index_file, open_blobs
 from strandline.settings import Settings
@@ -98,11 +99,13 @@ class Processors:
 
     # --- the auditor -----------------------------------------------------------------------------------
     async def _audit(self) -> None:
+        outage = Outage(log, "audit records wait in the log", "audit records are written again")
         while True:
             try:
                 busy = self._audit_once()
+                outage.worked()
             except (StorageFull, AuditUnwritable) as error:
-                log.error("audit records wait in the log: %s", error.message)
+                outage.failed(error.message)
                 busy = False
             await asyncio.sleep(0 if busy else AUDIT_SECONDS)
 
@@ -126,14 +129,16 @@ class Processors:
     async def _collect(self) -> None:
         facts = self._logs[FACTS]
         position = self._positions.get(COLLECTOR, FACTS, 0)
+        outage = Outage(log, "bytes are freed later", "bytes are freed again")
         while True:
             records = _read_on(facts, position, RECORDS[FACTS])
             try:
                 done = await self._collector.collect(records) if records else None
                 if done is not None:
                     self._positions.commit(COLLECTOR, FACTS, 0, done)
+                    outage.worked()
             except (StorageFull, ServiceUnavailable) as error:
-                log.error("bytes are freed later: %s", error.message)
+                outage.failed(error.message)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if done is None:

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def check(raw: Raw, ledger: Ledger, final: bool = False) -> None:
         ledger.settle(key, answer.body if answer.status == 200 else None, final)
 
 
+def turns(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether the condition comes true in time."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.1)
+    return True
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["packed", "large", "inline"])
 def test_a_full_disk(disk: Path, tmp_path: Path, kind: str) -> None:
@@ -84,13 +95,23 @@ def test_a_full_disk(disk: Path, tmp_path: Path, kind: str) -> None:
                 refusal = put(raw, ledger, Write(f"refused/{step}", step, SIZES[kind]))
                 assert refusal.status == 507, f"a full disk must be told as such: {refusal}"
                 assert refusal.code == "InsufficientStorage"
+            assert turns(lambda: not server.ready()), "a full device must show in /health/ready"
             check(raw, ledger)
             (disk / "more").unlink(missing_ok=True)
             ballast.unlink()
             after = Write("after", 0, SIZES[kind])
             assert put(raw, ledger, after).status == 200, "space is free again, but writes are still refused"
+            assert turns(server.ready), "ready again by itself"
             check(raw, ledger)
         assert server.stop() == 0
+        told = server.log_tail(1 << 20).lower()
+        for what in (
+            "is full: writes are refused",
+            "has space again",
+            "audit records wait",
+            "index cannot be",
+        ):
+            assert told.count(what) <= 2, f"told again and again: {what}"
         done = strandline("index", "verify", "--data-dir", str(data))
         assert done.returncode == 0, done.stdout + done.stderr
         done = strandline("fsck", "--data-dir", str(data))
