@@ -7,15 +7,18 @@ send queue (SIOCOUTQ). What was sent and is not among them is waiting in the ser
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from fcntl import ioctl
 from termios import TIOCOUTQ
 
 QUEUE_LIMIT = 4 * 1024**2  # bytes of one answer inside the server; the kernel's buffers come on top
-RESUME_AT = QUEUE_LIMIT // 2
+QUEUES_LIMIT = 64 * 1024**2  # of all answers together: the more of them, the less each may have
+QUEUE_FLOOR = 256 * 1024  # but no less than this
 STALL_SECONDS = 60.0  # a client that takes nothing for so long is given up
 _SHORTEST, _LONGEST = 0.001, 0.02  # seconds between looks at the queue
 
@@ -34,10 +37,14 @@ class ClientGone(Exception):
 
 
 class Outflow:
-    """The way out of one connection, for the length of one answer. `close` must be called."""
+    """The way out of one connection, for the length of one answer. `close` must be called.
 
-    def __init__(self, connection: socket.socket) -> None:
+    share  tells how many bytes may wait for this client now
+    """
+
+    def __init__(self, connection: socket.socket, share: Callable[[], int]) -> None:
         self._connection = connection
+        self._share = share
         self._start = self._taken()
 
     def _taken(self) -> int:
@@ -54,19 +61,24 @@ class Outflow:
     async def make_room(self, sent: int) -> None:
         """Return once little enough waits inside the server. Raises ClientGone, ClientStalled."""
         waiting = self.waiting(sent)
-        if waiting <= QUEUE_LIMIT:
+        if waiting <= self._share():
             return
         loop = asyncio.get_running_loop()
         pause, patience = _SHORTEST, loop.time() + STALL_SECONDS
-        while waiting > RESUME_AT:
+        while waiting > self._share() // 2:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST)
             before, waiting = waiting, self.waiting(sent)
             if waiting < before:
                 patience = loop.time() + STALL_SECONDS
             elif loop.time() > patience:
-                self._connection.shutdown(socket.SHUT_RDWR)
+                self.cut()
                 raise ClientStalled
+
+    def cut(self) -> None:
+        """End the connection, whatever the HTTP server is waiting for on it."""
+        with contextlib.suppress(OSError):  # it has ended by itself
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection, which is the server's."""
@@ -74,12 +86,20 @@ class Outflow:
 
 
 class Connections:
-    """Finds the connection of a client among the descriptors of this process, and remembers where it was."""
+    """Finds the connection of a client among the descriptors of this process, and remembers where it was.
+
+    streams  how many answers are being sent in pieces; whoever sends one counts it here
+    """
 
     LIMIT = 1024  # descriptors remembered
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], int] = {}
+        self.streams = 0
+
+    def share(self) -> int:
+        """How many bytes of one answer may wait inside the server, given how many answers there are."""
+        return max(QUEUE_FLOOR, min(QUEUE_LIMIT, QUEUES_LIMIT // max(1, self.streams)))
 
     def outflow(self, client: str, server: str) -> Outflow | None:
         """The way out to that client, both named as `address:port` (of the server the port counts, as the
@@ -96,7 +116,7 @@ class Connections:
             if len(self._known) >= self.LIMIT:
                 self._known.clear()
             self._known[names] = fd
-        return Outflow(socket.socket(fileno=os.dup(fd)))
+        return Outflow(socket.socket(fileno=os.dup(fd)), self.share)
 
 
 def _descriptors() -> list[int]:

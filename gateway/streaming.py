@@ -9,9 +9,9 @@ from typing import Any
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
 
 from gateway.errors import s3_error
-from gateway.flow_control import QUEUE_LIMIT, ClientGone, ClientStalled, Connections, Outflow
+from gateway.flow_control import ClientGone, ClientStalled, Connections, Outflow
 
-LOOK_BYTES = 1024**2  # sent between two looks at the client's progress, and turns of other requests
+LOOK_BYTES = 1024**2  # sent at most between two looks at the client's progress, and turns of others
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +28,11 @@ async def send_stream(
     sent = 0
     outflow: Outflow | None = None
     transport: Any = None
+    connections.streams += 1
     async with aclosing(chunks):  # type: ignore[type-var]
         try:
-            if _announced_length(headers) > QUEUE_LIMIT:
+            share = connections.share()
+            if _announced_length(headers) > share:
                 outflow = connections.outflow(scope.client, scope.server)
             transport = protocol.response_stream(status, headers)
             if first:
@@ -40,8 +42,8 @@ async def send_stream(
             async for chunk in chunks:
                 await transport.send_bytes(chunk)
                 sent += len(chunk)
-                if sent - looked >= LOOK_BYTES:
-                    looked = sent
+                if sent - looked >= LOOK_BYTES or sent - looked >= share:
+                    looked, share = sent, connections.share()
                     if outflow is not None:
                         await outflow.make_room(sent)
                     await asyncio.sleep(0)  # send_bytes never waits: let others have their turn
@@ -55,6 +57,7 @@ async def send_stream(
             logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
             return sent, s3_error(error).code
         finally:
+            connections.streams -= 1
             if outflow is not None:
                 outflow.close()
     return sent, ""

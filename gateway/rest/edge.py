@@ -1,5 +1,7 @@
 """The outermost layer of the REST API: names each request, turns errors into answers, reports the outcome."""
 
+import asyncio
+import contextlib
 import logging
 import time
 from urllib.parse import unquote
@@ -9,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import Observe
 from gateway.errors import SLOW_DOWN, s3_error
+from gateway.flow_control import STALL_SECONDS, ClientGone, ClientStalled, Connections
 from gateway.in_progress import InProgress
 from gateway.rest.call import STATE, Progress, strict_text
 from gateway.rest.health import PATHS, Health
 from gateway.rest.problem import NOT_READY, problem, problem_of
+from schemas.errors import StorageFull
 from schemas.ids import uuid7
 
 log = logging.getLogger("strandline.rest")
@@ -26,6 +30,7 @@ class Edge:
         self._health = health
         self._observe = observe
         self._inside = inside
+        self._connections = Connections()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PATHS:
@@ -52,6 +57,7 @@ class Edge:
             return message
 
         async def counted_send(message: Message) -> None:
+            """Send, for as long as the client takes anything: the server waits for it."""
             if message["type"] == "http.response.start":
                 progress.answering = True
                 progress.status = message["status"]
@@ -59,19 +65,38 @@ class Edge:
                     *message.get("headers", ()), (b"x-request-id", progress.request_name.encode())
                 ]  # fmt: skip
             progress.sent += len(message.get("body", b""))
-            await send(message)
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                self._cut(scope)
+                raise ClientStalled from None
 
         try:
             await self._serve(scope, counted_receive, counted_send, progress)
         except ClientDisconnect:
             progress.error = "ClientDisconnect"  # nobody is left to be answered
+        except ClientStalled:
+            progress.error = "RequestTimeout"
         except Exception as error:
             progress.error = s3_error(error).code
-            if s3_error(error).status >= 500 and s3_error(error).hidden:
+            shape = s3_error(error)
+            if shape.status >= 500 and shape.hidden and not isinstance(error, StorageFull):
                 log.exception("request %s (%s) failed", progress.request_name, progress.operation)
             if progress.answering:
                 raise  # the server breaks the connection, so that half an object is not taken for one
             await problem_of(error, progress.request_name)(scope, receive, counted_send)
+
+    def _cut(self, scope: Scope) -> None:
+        """End the connection of a client that takes nothing, or the HTTP server would wait on for it."""
+        client, server = scope.get("client"), scope.get("server")
+        if client is None or server is None:
+            return
+        with contextlib.suppress(ClientGone):
+            outflow = self._connections.outflow(_peer(*client), _peer(*server))
+            if outflow is not None:
+                outflow.cut()
+                outflow.close()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, progress: Progress) -> None:
         raw_path = scope.get("raw_path")
@@ -86,3 +111,8 @@ class Edge:
             detail = f"{self._inside.count - 1} requests are in progress; try again"
             refusal = problem(SLOW_DOWN, detail, progress.request_name, {"retry-after": "1"})
         await (refusal or self._app)(scope, receive, send)
+
+
+def _peer(host: str, port: int) -> str:
+    """An address as the HTTP server names it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
