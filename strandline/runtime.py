@@ -1,8 +1,10 @@
 """The interpreter and the event loop of a server process."""
 
 import asyncio
+import contextlib
 import ctypes
 import gc
+import resource
 import sys
 from collections.abc import Coroutine
 from typing import TypeVar
@@ -21,6 +23,8 @@ SWITCH_SECONDS = 0.0005
 # through them again and again finds nothing.
 COLLECT_AFTER = (50_000, 20, 100)
 
+MANY_FILES = 1 << 17
+
 
 def run(main: Coroutine[object, object, T]) -> T:
     """Run a coroutine to its end on the fastest loop at hand."""
@@ -38,6 +42,7 @@ def tune_for_serving() -> None:
     gc.collect()
     gc.freeze()
     _keep_freed_memory()
+    _allow_many_files()
 
 
 def _keep_freed_memory() -> None:
@@ -50,3 +55,13 @@ def _keep_freed_memory() -> None:
     mallopt(M_MMAP_THRESHOLD, 8 * MIB)
     mallopt(M_TRIM_THRESHOLD, 32 * MIB)
     mallopt(M_TOP_PAD, MIB)
+
+
+def _allow_many_files() -> None:
+    """As many descriptors as the system lets us have, up to MANY_FILES: every connection is one, and the
+    usual soft limit of 1,024 is for programs that use select()."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
