@@ -4,6 +4,7 @@ behind them, takes snapshots and sets the gauges."""
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
 
@@ -79,11 +80,13 @@ class Background:
             )  # fmt: skip
             assert self._process.stdin is not None
             bare = self._settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})
-            self._process.stdin.write(bare.encode())
+            with contextlib.suppress(RuntimeError, OSError):  # it has ended already, as is seen below
+                self._process.stdin.write(bare.encode())
             code = await self._process.wait()
             if self._stopping:
                 return
-            log.error("the processors ended with code %d: starting them again", code)
+            if code != -signal.SIGTERM:  # which a signal to the whole group sends them as well
+                log.error("the processors ended with code %d: starting them again", code)
             await asyncio.sleep(RESTART_SECONDS)
 
     async def _keep_buckets(self) -> None:

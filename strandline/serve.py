@@ -23,6 +23,8 @@ from strandline.workers import Workers
 
 log = logging.getLogger(__name__)
 
+SIGNAL_SECONDS = 0.2  # for a signal to arrive here that has ended a worker already
+
 TOPICS = ("object-versions", "policies", "facts", "audit")
 CONSUMERS = ("auditor", "collector")
 GAUGES = (
@@ -90,10 +92,31 @@ async def _serve_in_workers(
     settings: Settings, data: DataDir, engine: Engine, root: Root, lock: int, stopping: asyncio.Event
 ) -> None:
     workers = Workers(settings, engine.submitter, engine.record_audit, lock)
-    await workers.start()
+    if not await _start_workers(workers, stopping):
+        return
     tune_for_serving()
     _announce(settings, data, engine, root)
     await workers.run_until(stopping)
+
+
+async def _start_workers(workers: Workers, stopping: asyncio.Event) -> bool:
+    """False when the server was told to stop meanwhile: then none of them runs any more."""
+    starting = asyncio.create_task(workers.start())
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait((starting, stop), return_when=asyncio.FIRST_COMPLETED)
+    # A signal to the whole group ends workers that are not ready yet: their failure to start is no error
+    # then, and may be seen before the signal is.
+    if starting.done() and starting.exception() is not None:
+        await asyncio.wait((stop,), timeout=SIGNAL_SECONDS)
+    stop.cancel()
+    if not stopping.is_set():
+        await starting
+        return True
+    starting.cancel()
+    (outcome,) = await asyncio.gather(starting, return_exceptions=True)
+    if outcome is None:  # all of them had started just then
+        await workers.run_until(stopping)
+    return False
 
 
 def open_metrics(settings: Settings, data: DataDir, slab: int) -> Metrics:
