@@ -196,7 +196,8 @@ def test_buckets_come_and_go_everywhere_at_once(raws: list[Kept]) -> None:
         assert maker.send("DELETE", f"/{name}").status == 204
         for raw in raws:
             assert raw.send("HEAD", f"/{name}").status == 404
-            assert raw.send("PUT", f"/{name}/k", {}, b"late").code == "NoSuchBucket"
+            # Without a body: one that is refused unread may cost the connection.
+            assert raw.send("PUT", f"/{name}/k").code == "NoSuchBucket"
 
 
 def _put_new(start: threading.Barrier, target: str, raw: Kept, content: bytes) -> int:
