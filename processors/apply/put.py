@@ -94,7 +94,8 @@ def _repeated(event: ObjectPut, head: ObjectVersion, moment: Moment) -> Decision
     where this event's own manifests were spilled to is freed; its condition was decided the first time."""
     fact = Fact(
         moment.seq, moment.time, "nothing", event.origin, event.bucket_id, event.key, head.version,
-        upload_id=event.upload_id or "", freed=brought_by_put(event),
+        upload_id=event.upload_id or "",
+        freed=() if event.manifest == head.manifest else brought_by_put(event),
     )  # fmt: skip
     return Decision((), Receipt(moment.seq, head.created_at, version=head.version), fact)
 
