@@ -1,5 +1,6 @@
 """Presigned URLs: Signature Version 4 in the query, valid from its date for X-Amz-Expires seconds."""
 
+import re
 from urllib.parse import unquote
 
 import msgspec
@@ -42,8 +43,31 @@ class Presigned(msgspec.Struct, frozen=True, gc=False):
     rest: str
 
 
+# What SDKs make of a plain request, parameters in their order, everything canonical already.
+_usual = re.compile(
+    r"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=([A-Za-z0-9_.~-]+)%2F([0-9]{8})%2F([a-z0-9-]+)"
+    r"%2Fs3%2Faws4_request&X-Amz-Date=([0-9TZ]+)&X-Amz-Expires=([0-9]+)&X-Amz-SignedHeaders=host"
+    r"&X-Amz-Signature=([0-9a-f]{64})"
+).fullmatch
+_SIGNATURE_LENGTH = len("&X-Amz-Signature=") + 64
+
+
 def parse_presigned(raw_query: str) -> Presigned:
     """Read the X-Amz-… parameters. Raises AuthorizationQueryParametersError."""
+    usual = _usual(raw_query)
+    if usual is None:
+        return _parse(raw_query)
+    key, day, region, timestamp, expires, signature = usual.groups()
+    begin = parse_long_date(timestamp)
+    if begin is None:
+        return _parse(raw_query)
+    claim = Claim(f"{key}/{day}/{region}/s3/aws4_request", "host", signature, timestamp, True)
+    query = raw_query[:-_SIGNATURE_LENGTH]
+    return Presigned(claim, query, begin, _parse_expires(expires), None, None, "")
+
+
+def _parse(raw_query: str) -> Presigned:
+    """The same for parameters in any order and form."""
     pairs = query_pairs(raw_query)
     parameters = split_pairs(pairs)
     try:

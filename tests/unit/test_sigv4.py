@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.identity import Credential, Principal
+from access.presigned import parse_presigned
 from access.sigv4 import UNSIGNED_PAYLOAD, Signed, Verifier
 from schemas import errors
 
@@ -405,3 +406,18 @@ def test_no_request_breaks_the_verifier(query: str, headers: dict[str, str], pat
         except errors.StrandlineError:
             continue
         assert found.principal is None
+
+
+def test_the_usual_presigned_query_is_read_like_any_other() -> None:
+    """The short cut for what SDKs make, against the parser for parameters in any form."""
+    query = (
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID-x_1%2F20261122%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20261122T164358Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=" + "0a" * 32
+    )
+    quick = parse_presigned(query)
+    *others, signature = query.split("&")
+    slow = parse_presigned("&".join([signature, *others]))
+    assert quick == slow
+    assert quick.rest == ""
+    assert quick.claim.credential == "AKID-x_1/20261122/us-east-1/s3/aws4_request"
