@@ -14,9 +14,10 @@ T = TypeVar("T")
 MIB = 1024 * 1024
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h of glibc
 
-# How long a thread keeps the interpreter while others want it. The default, 5 ms, would delay every
-# receipt behind whatever the event loop happens to be doing.
-SWITCH_SECONDS = 0.0005
+# How long a thread keeps the interpreter while others want it. The event loop lets go of it at every poll,
+# many times in a millisecond; taking it away in between only splits what it was doing. Measured against
+# the default of 5 ms and against 0.5 ms, which cost a fifth of the GET rate (docs/design/performance.md).
+SWITCH_SECONDS = 0.02
 
 # Allocations between two collections of the youngest objects, and of the older ones. The objects of a
 # request form no cycles and die by reference count; what lives long are caches, and a collector that walks
