@@ -63,7 +63,9 @@ class Background:
         for task in others:
             task.cancel()
         if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
+            # The end of its input, not a signal: that would end it unseen while it still starts.
+            assert self._process.stdin is not None
+            self._process.stdin.close()
             _, late = await asyncio.wait([keeper], timeout=STOP_SECONDS)
             if late:
                 log.error("the processors did not end within %.0f s", STOP_SECONDS)

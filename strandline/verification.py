@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from bus.files import Files
 from bus.local import LocalPartitionLog, LogReader, partition_directory
 from index.sqlite.connection import open_reader
 from index.sqlite.differences import Difference, diff
@@ -125,14 +126,15 @@ async def take_snapshot(data: DataDir) -> Snapshot:
         return _keep(data, folder, positions, replayed)
 
 
-async def rebuild(data: DataDir) -> tuple[str, int]:
+async def rebuild(data: DataDir, files: Files | None = None) -> tuple[str, int]:
     """Make the live index anew; returns what it began from and how many events were applied.
 
     The caller holds the folder's lock. The old index stays in place until the new one is whole. Raises
-    LogCorrupt when the old index has applied more than the log holds: the new one would know less.
+    LogCorrupt when the old index has applied more than the log holds: the new one would know less. `files`
+    is the file layer of the logs: fault tests put their own in.
     """
     live = index_file(data)
-    await _make_log_durable(data, live)
+    await _make_log_durable(data, live, files)
     with workshop(data) as folder:
         target = folder / INDEX
         base, events = await build(data, target, None, _published(data))
@@ -149,7 +151,7 @@ async def rebuild(data: DataDir) -> tuple[str, int]:
         return base, events
 
 
-async def _make_log_durable(data: DataDir, live: Path) -> None:
+async def _make_log_durable(data: DataDir, live: Path, files: Files | None) -> None:
     """Cut torn tails and sync, as a start does. What a power cut could still take from the log must be in no
     index; and facts that it could still take count as not published."""
     for topic in TOPICS:
@@ -157,7 +159,7 @@ async def _make_log_durable(data: DataDir, live: Path) -> None:
     for topic in (*TOPICS, FACTS, AUDIT):
         directory = partition_directory(str(data.log), topic, 0, 0)
         applied = await _applied(live, topic) if topic in TOPICS else 0
-        LocalPartitionLog(directory, durable_offset=applied, ahead=0).close()
+        LocalPartitionLog(directory, durable_offset=applied, ahead=0, files=files).close()
 
 
 async def _applied(live: Path, topic: str) -> int:

@@ -144,7 +144,10 @@ def test_conditions_are_decided_by_the_head(
 def test_conditions_of_a_delete(run: Any) -> None:
     async def body(p: Partition) -> None:
         await p.one(put(blob=1))
-        assert refusal(await p.one(delete(condition=Condition(if_match="other")))) == ("precondition-failed", ())
+        assert refusal(await p.one(delete(condition=Condition(if_match="other")))) == (
+            "precondition-failed",
+            (),
+        )
         assert refusal(await p.one(delete("no", condition=Condition(if_match="*")))) == ("no-such-key", ())
         assert refusal(await p.one(delete(condition=Condition(if_match="e")))) == ("", (stored(1),))
 

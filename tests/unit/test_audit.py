@@ -1,4 +1,4 @@
-"""The audit trail: one chain, exactly once across crashes and power cuts, and nobody changes a byte unseen."""
+"""The audit trail: one chain, exactly once across crashes and power cuts; no byte changes unseen."""
 
 import json
 import os

@@ -75,7 +75,7 @@ def run(scenario: Callable[[Pair], Awaitable[None]]) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
+    while not condition():  # noqa: ASYNC110 (it has no event)
         await asyncio.sleep(0.001)
 
 
@@ -83,7 +83,7 @@ def test_many_at_once_each_get_their_own_answer() -> None:
     async def scenario(pair: Pair) -> None:
         payloads = [b"%04d" % i + bytes(i * 37) for i in range(1000)]
         receipts = await asyncio.gather(*(pair.submit(payload) for payload in payloads))
-        assert [r.version for r in receipts] == ["%04d" % i for i in range(1000)]
+        assert [r.version for r in receipts] == [f"{i:04d}" for i in range(1000)]
         assert [r.seq for r in receipts] == [len(payload) for payload in payloads]
         assert pair.log.taken == payloads
         assert pair.worker.partitions(OBJECT_VERSIONS) == 1

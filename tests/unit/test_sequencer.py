@@ -94,6 +94,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return runner
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 (it has no event)
+        await asyncio.sleep(0.001)
+
+
 def test_writers_share_a_sync_and_are_answered_in_log_order(run: Any) -> None:
     async def scenario(bench: Bench) -> None:
         order: list[int] = []
@@ -144,8 +149,7 @@ def test_a_full_index_loses_nothing(run: Any, error: StrandlineError) -> None:
     async def scenario(bench: Bench) -> None:
         bench.index.error = error
         first = bench.submit("a")
-        while not bench.sequencer.log_end > 1:
-            await asyncio.sleep(0.001)
+        await until(lambda: bench.sequencer.log_end > 1)
         # Those that come meanwhile are turned away, with nothing appended.
         with pytest.raises((LogUnavailable, StorageFull)):
             await bench.submit("b")
@@ -162,8 +166,7 @@ def test_stopping_with_a_full_index_leaves_the_event_to_the_next_start(tmp_path:
     async def scenario(bench: Bench) -> None:
         bench.index.error = StorageFull("full")
         waiting = bench.submit("a")
-        while not bench.sequencer.log_end > 1:
-            await asyncio.sleep(0.001)
+        await until(lambda: bench.sequencer.log_end > 1)
         await bench.sequencer.stop()
         with pytest.raises(SubmitTimeout):
             await waiting
@@ -253,8 +256,7 @@ def test_late_receipts_are_told_as_unknown(run: Any, monkeypatch: pytest.MonkeyP
         with pytest.raises(SubmitTimeout, match="no receipt"):
             await bench.submit("a")
         bench.index.error = None
-        while not bench.published:
-            await asyncio.sleep(0.005)
+        await until(lambda: bool(bench.published))
         assert bench.published == [(1, ("a",))]  # and applied after all
 
     run(scenario)
