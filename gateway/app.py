@@ -106,7 +106,7 @@ class Application:
             headers.append(self._host_id_header)
             headers.append(_SERVER)
             if request is not None and "expect" in request.headers:
-                _mind_expectation(request.headers, headers)
+                _mind_expectation(request, headers)
             if chunks is not None:
                 sent, code = await send_stream(
                     self._connections, scope, protocol, status, headers, body, chunks, request_id
@@ -217,11 +217,13 @@ def _address(client: str) -> str:
     return client[: client.rfind(":")]
 
 
-def _mind_expectation(asked: dict[str, str], headers: list[tuple[str, str]]) -> None:
-    """Close the connection after an answer that no "100 Continue" came before: the HTTP server sends none for
-    an empty body, and botocore of 2023 and before (the AWS CLI of Debian 12) then misreads the next answer
-    on the same connection and waits for ever."""
-    if asked.get("content-length") == "0":
+def _mind_expectation(request: Request, headers: list[tuple[str, str]]) -> None:
+    """Close the connection after an answer that no "100 Continue" came before.
+
+    To a refused request: its client does not send the body any more, and what it sends next on this
+    connection would be taken for it. To an empty body the HTTP server sends none either, and botocore of
+    2023 and before (the AWS CLI of Debian 12) then misreads the next answer and waits for ever."""
+    if not request.received:
         headers.append(("connection", "close"))
 
 

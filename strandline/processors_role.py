@@ -226,7 +226,11 @@ def main() -> int:
     line = os.read(sys.stdin.fileno(), 1 << 20)
     settings = Settings.model_validate(json.loads(line))
     configure_logging(settings.log_level)
-    run(work(settings, int(sys.argv[1])))
+    try:
+        run(work(settings, int(sys.argv[1])))
+    except StrandlineError as error:
+        print(f"strandline: {error.message}", file=sys.stderr)
+        return 1
     return 0
 
 
