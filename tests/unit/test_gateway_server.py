@@ -528,3 +528,17 @@ def test_draining_finishes_what_has_begun_and_refuses_the_rest() -> None:
         assert await site.inside.drain(0)
 
     serve({"GetObject": slow}, scenario)
+
+
+def test_a_refused_expectation_ends_the_connection() -> None:
+    """Its client keeps the body back; what it sends next must not be taken for that body."""
+
+    async def scenario(site: Site) -> None:
+        head = (
+            f"PUT /bucket/key HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: 1\nExpect: 100-continue"
+        )
+        answer = await site.raw(head, b"")
+        assert b" 403 " in answer
+        assert b"connection: close" in answer.lower()
+
+    serve({"PutObject": take}, scenario)
