@@ -106,6 +106,7 @@ class Raw:
         named |= change or {}
         # A reused connection may just have been closed by the server: each request gets a new one.
         self._connection.close()
+        self._connection.connect()
         self._connection.putrequest(method, target, skip_host="Host" in named, skip_accept_encoding=True)
         if not {"Content-Length", "Transfer-Encoding"} & named.keys() and (body or method in ("PUT", "POST")):
             named["Content-Length"] = str(len(body))
