@@ -77,8 +77,3 @@ class BlobStore(Protocol):
         leftovers of requests that ended before their event. Returns the bytes freed."""
 
     async def close(self) -> None: ...
-
-
-def extent_frames(extent: Extent, frame_size: int) -> int:
-    """How many frames hold the extent."""
-    return max(1, -(-extent.length // frame_size))

@@ -6,18 +6,18 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 
 from bus.positions import Positions
 from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
 from processors.audit_trail import read_head
 from processors.bucket_keeper import BucketKeeper
-from schemas.errors import StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
 from strandline.exposition import gauge
+from strandline.loops import told
 from strandline.metrics import Metrics
 from strandline.processors_role import COLLECTOR
 from strandline.services import EmbeddedServices, index_file, open_blobs
@@ -54,7 +54,7 @@ class Background:
             self._keep_processors(), self._look(), self._keep_buckets(), self._snapshotting.run(),
             self._trouble.run(),
         ]  # fmt: skip
-        self._tasks = [asyncio.create_task(_told(loop)) for loop in loops]
+        self._tasks = [asyncio.create_task(told(loop, log, "a background task")) for loop in loops]
 
     async def stop(self) -> None:
         """Stop the processors, after the auditor has written what there is."""
@@ -141,15 +141,3 @@ class Background:
 
     def _lag(self, consumer: str, lag: int) -> None:
         self._metrics.set(gauge("consumer_lag", consumer), max(0, lag))
-
-
-async def _told(loop: Coroutine[object, object, None]) -> None:
-    """Run a loop of the background; tell loudly when it fails, since nobody waits for it."""
-    try:
-        await loop
-    except asyncio.CancelledError:
-        raise
-    except StrandlineError as error:
-        log.critical("a background task has stopped: %s: %s", type(error).__name__, error.message)
-    except Exception:
-        log.exception("a background task has stopped")

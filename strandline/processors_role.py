@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 
 from access.keyring import KeyRing
 from bus.contract import Record
@@ -37,6 +37,7 @@ from schemas.manifest import Manifest
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
 from strandline.logs import configure_logging
+from strandline.loops import told
 from strandline.outage import Outage
 from strandline.runtime import run
 from strandline.services import index_file, open_blobs
@@ -83,7 +84,7 @@ class Processors:
         loops = [self._collect(), self._sweep()]
         if self._auditor is not None:
             loops.append(self._audit())
-        tasks = [asyncio.create_task(_told(loop)) for loop in loops]
+        tasks = [asyncio.create_task(told(loop, log, "a processor")) for loop in loops]
         await stopping.wait()
         for task in tasks:
             task.cancel()
@@ -194,18 +195,6 @@ def _read_on(source: LogReader, position: int, limit: int) -> list[Record]:
         return source.read(max(position, source.start_offset), limit)
     except OffsetOutOfRange:
         return []
-
-
-async def _told(loop: Coroutine[object, object, None]) -> None:
-    """Run a loop; tell loudly when it fails, since nobody waits for it."""
-    try:
-        await loop
-    except asyncio.CancelledError:
-        raise
-    except StrandlineError as error:
-        log.critical("a processor has stopped: %s: %s", type(error).__name__, error.message)
-    except Exception:
-        log.exception("a processor has stopped")
 
 
 async def work(settings: Settings, started_at: int) -> None:

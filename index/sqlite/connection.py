@@ -1,6 +1,8 @@
 """How the index file is opened: WAL, bounded caches, no implicit transactions."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from index.sqlite.failures import translate
@@ -20,7 +22,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     Raises ConfigurationError for a newer schema, IndexCorrupt for a file that is not an index.
     """
     connection = _connect(path, WRITER_CACHE_KIB)
-    try:
+    with _closed_on_failure(connection, path):
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -28,12 +30,6 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if empty and schema_version(connection) == 0:
             create_tables(connection)
         check_schema(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise translate(error, path) from error
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
@@ -42,15 +38,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
     if not path.is_file():
         raise ConfigurationError(f"there is no index at {path}: start the server once, or rebuild the index")
     connection = _connect(path, READER_CACHE_KIB)
-    try:
+    with _closed_on_failure(connection, path):
         connection.execute("PRAGMA query_only = ON")
         check_schema(connection, path)
-    except sqlite3.Error as error:
-        connection.close()
-        raise translate(error, path) from error
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
@@ -59,6 +49,19 @@ def open_checkpointer(path: Path) -> sqlite3.Connection:
     connection = _connect(path, 1024)
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     return connection
+
+
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Close a connection that cannot be set up; what SQLite raised comes up as a domain error."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        connection.close()
+        raise translate(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
