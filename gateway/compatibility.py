@@ -23,6 +23,7 @@ NOTES: dict[str, str] = {
     "DeleteObject": "If-Match is decided atomically.",
     "GetObject": "Ranges, conditions, partNumber, versionId, response-… overrides.",
     "GetBucketVersioning": "Without MfaDelete.",
+    "GetObjectAttributes": "Parts in pages, each with its checksum.",
     "HeadObject": "As GetObject.",
     "ListBuckets": "The caller's buckets; prefix, bucket-region and paging.",
     "ListDirectoryBuckets": "The same request as ListBuckets, which answers it.",
