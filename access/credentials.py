@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from access.identity import Credential, Principal
+from disk.durable import write_durably
 from schemas.errors import ConfigurationError
 
 CREDENTIALS_FILE = "root-credentials.json"
@@ -167,23 +168,7 @@ def _write(path: Path, fields: dict[str, str], create: bool) -> None:
     if not create:
         raise ConfigurationError(f"{path} does not exist: has the server been started on this folder?")
     content = json.dumps({"version": VERSION, **fields}, indent=2).encode() + b"\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_directory(path.parent)
+        write_durably(path, content)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from awscrt.checksums import crc32c
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from disk.durable import sync_path, write_durably, write_synced
 from schemas.errors import BlobCorrupt, ConfigurationError, KeyMissing
 from schemas.ids import uuid7
 from schemas.randomness import RandomTokens
@@ -51,7 +52,7 @@ class KeyRing:
         """Make a bucket key, durably; returns its id (32 hex digits)."""
         key_id, key, nonce = uuid7().hex(), secrets.token_bytes(32), secrets.token_bytes(12)
         body = BUCKET_KEY_MAGIC + nonce + self._master.encrypt(nonce, key, key_id.encode())
-        _write_new(self._bucket_keys / key_id, body + crc32c(body).to_bytes(4, "little"))
+        write_durably(self._bucket_keys / key_id, body + crc32c(body).to_bytes(4, "little"))
         self._ciphers[key_id] = AESGCM(key), self._now() + RECHECK_SECONDS
         return key_id
 
@@ -59,7 +60,7 @@ class KeyRing:
         """Remove a bucket key for good: what it wrapped can never be read again. Harmless when repeated."""
         self._ciphers.pop(key_id, None)
         self._path(key_id).unlink(missing_ok=True)
-        _sync_directory(self._bucket_keys)
+        sync_path(self._bucket_keys)
 
     def wrap(self, key_id: str, data_key: bytes) -> bytes:
         """The data key encrypted under that bucket key: nonce (12) ‖ ciphertext (32) ‖ tag (16).
@@ -152,36 +153,11 @@ def _create_master(path: Path) -> None:
     key = secrets.token_bytes(32)
     text = f"{MASTER_HEADER}\n{key.hex()}\n{crc32c(key):08x}\n"
     draft = path.with_name(f"master.key.{os.getpid()}.new")
-    _write_synced(draft, text.encode())
+    write_synced(draft, text.encode())
     try:
         os.link(draft, path)
     except FileExistsError:
         return
     finally:
         draft.unlink()
-        _sync_directory(path.parent)
-
-
-def _write_new(path: Path, body: bytes) -> None:
-    draft = path.with_name(path.name + ".new")
-    _write_synced(draft, body)
-    os.rename(draft, path)
-    _sync_directory(path.parent)
-
-
-def _write_synced(path: Path, body: bytes) -> None:
-    """A file that only its owner may read, with its bytes on stable storage."""
-    path.unlink(missing_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        sync_path(path.parent)

@@ -1,4 +1,4 @@
-"""The bytes: packs, blob files, encryption in frames, references, freeing. Imports only `schemas`.
+"""The bytes: packs, blob files, encryption in frames, references, freeing. Imports only `schemas` and `disk`.
 
 Keys come in through `contract.KeySource`; the index and the log are unknown here.
 """

@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from blobs.contract import KeySource
-from blobs.files import Files, full_device, pwrite_all
 from blobs.frames import FRAME_SIZE, encrypt_into, stored_length
 from blobs.headers import BLOB_MAGIC, HEADER_BYTES, file_header
 from blobs.places import DRAFT, Places
+from disk.files import Files, full_device, write_fully
 from schemas.manifest import Extent
 
 SLICE = 1024 * 1024  # bytes of plaintext handed to a worker thread at a time
@@ -139,13 +139,13 @@ class BlobFileWriter:
             if self._fd < 0:
                 self._create()
             position = HEADER_BYTES + stored_length(self._length)
-            pwrite_all(self._files, self._fd, memoryview(space.sealed)[:size], position)
+            write_fully(self._files, self._fd, memoryview(space.sealed)[:size], position)
             self._frames += -(-take // FRAME_SIZE)
             self._length += take
 
     def _create(self) -> None:
         self._fd = self._files.open(self._path + DRAFT, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        pwrite_all(self._files, self._fd, file_header(BLOB_MAGIC, self._blob), 0)
+        write_fully(self._files, self._fd, file_header(BLOB_MAGIC, self._blob), 0)
 
     def _publish(self) -> None:
         if self._fsync:

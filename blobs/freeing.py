@@ -8,11 +8,11 @@ import errno
 import os
 from collections.abc import Iterable, Mapping
 
-from blobs.files import Files
 from blobs.headers import RECORD_BYTES
 from blobs.pack_records import read_seal
 from blobs.places import Places, in_pack
 from blobs.references import References
+from disk.files import Files
 from schemas.manifest import Extent
 
 PAGE = 4096

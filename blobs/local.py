@@ -8,7 +8,6 @@ from pathlib import Path
 
 from blobs.blob_files import BlobFileWriter, Digest, Workspace
 from blobs.contract import KeySource
-from blobs.files import Files, OsFiles
 from blobs.frames import encrypt_extent, stored_length
 from blobs.freeing import Drop, Freeing
 from blobs.pack_recovery import Recovered, recover_packs
@@ -19,6 +18,7 @@ from blobs.references import References, was_freed
 from blobs.sharing import share_extents
 from blobs.spilling import Spilling
 from blobs.sweeping import Candidates, mark_live
+from disk.files import Files, SystemFiles
 from schemas.errors import BlobMissing
 from schemas.ids import uuid7, uuid7_milliseconds
 from schemas.manifest import NO_BYTES, Extent, Manifest
@@ -59,7 +59,7 @@ class LocalBlobs:
         self.recovered: list[Recovered] = []
         self._keys, self._fsync, self._new_id = keys, fsync, new_id
         self._new_key = RandomTokens(32)
-        self._files: Files = OsFiles() if files is None else files
+        self._files: Files = SystemFiles() if files is None else files
         self._places = Places(root)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="blobs")
         self._table = ThreadPoolExecutor(1, thread_name_prefix="blob-references")

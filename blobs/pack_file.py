@@ -4,9 +4,9 @@ import contextlib
 import fcntl
 import os
 
-from blobs.files import Files, full_device, pwrite_all
 from blobs.headers import HEADER_BYTES, PACK_MAGIC, SEAL_BYTES, file_header, seal
 from blobs.places import Places
+from disk.files import Files, full_device, write_fully
 
 _ZEROS = bytes(1024 * 1024)
 
@@ -34,7 +34,7 @@ class PackFile:
         self.fd = self._open_locked()
         try:
             with full_device(self.path):
-                pwrite_all(files, self.fd, file_header(PACK_MAGIC, blob), 0)
+                write_fully(files, self.fd, file_header(PACK_MAGIC, blob), 0)
                 self.extend(self.zeroed, ahead)
                 if fsync:
                     files.fsync_dir(places.packs)
@@ -58,7 +58,7 @@ class PackFile:
     def extend(self, start: int, step: int) -> None:
         """Write `step` bytes of zeros from `start` on, durably. Nobody else may be writing there."""
         for position in range(start, start + step, len(_ZEROS)):
-            pwrite_all(self._files, self.fd, _ZEROS[: start + step - position], position)
+            write_fully(self._files, self.fd, _ZEROS[: start + step - position], position)
         self.sync()
         self.zeroed = start + step
 
@@ -67,9 +67,9 @@ class PackFile:
         try:
             with full_device(self.path):
                 if not self._fsync:
-                    pwrite_all(self._files, self.fd, batch, self.end)
+                    write_fully(self._files, self.fd, batch, self.end)
                 elif self._files.pwrite_sync(self.fd, batch, self.end) != len(batch):
-                    pwrite_all(self._files, self.fd, batch, self.end)
+                    write_fully(self._files, self.fd, batch, self.end)
                     self.sync()
         except Exception:
             # Cut off what may have been written, so that no half of it is ever taken for a record.
@@ -92,7 +92,7 @@ class PackFile:
         try:
             with full_device(self.path):
                 self._files.ftruncate(self.fd, self.end)
-                pwrite_all(self._files, self.fd, seal(self.records, self.end, sealed_at), self.end)
+                write_fully(self._files, self.fd, seal(self.records, self.end, sealed_at), self.end)
                 self.sync()
         finally:
             self._files.close(self.fd)

@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from blobs.files import Files, full_device, pwrite_all
 from blobs.headers import HEADER_BYTES, RECORD_BYTES, seal
 from blobs.pack_records import Found, Gap, bad_frames, read_seal, walk
 from blobs.places import Places
+from disk.files import Files, full_device, write_fully
 
 DeadOf = Callable[[bytes], Mapping[int, int]]
 
@@ -60,7 +60,7 @@ def _recover(files: Files, fd: int, path: str, dead: Mapping[int, int], now: int
     # Sealed as of its last write, so that the first sweep after the crash comes to its leftovers.
     last_write = int(os.fstat(fd).st_mtime * 1000)
     files.ftruncate(fd, end)
-    pwrite_all(files, fd, seal(records, end, min(now, last_write)), end)
+    write_fully(files, fd, seal(records, end, min(now, last_write)), end)
     files.fdatasync(fd)
     return Recovered(path, records, max(0, size - end))
 

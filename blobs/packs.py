@@ -9,10 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from blobs.files import Files
 from blobs.headers import RECORD_BYTES, record_header
 from blobs.pack_file import PackFile
 from blobs.places import Places
+from disk.files import Files
 from schemas.errors import ServiceUnavailable, StorageFull
 from schemas.ids import uuid7, uuid7_milliseconds
 

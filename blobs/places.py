@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from blobs.files import Files
 from blobs.headers import HEADER_BYTES
+from disk.files import Files
 from schemas.manifest import Extent
 
 ZONE = "a"

@@ -6,12 +6,12 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 
-from blobs.files import Files
 from blobs.freeing import Freeing
 from blobs.headers import HEADER_BYTES
 from blobs.pack_records import Found, read_seal, walk
 from blobs.places import DRAFT, Places, in_pack
 from blobs.references import References
+from disk.files import Files
 from schemas.ids import uuid7_milliseconds
 from schemas.manifest import Extent, Manifest
 

@@ -1,1 +1,1 @@
-"""The log: the port (`contract`) and its engines. Imports only `schemas`."""
+"""The log: the port (`contract`) and its engines. Imports only `schemas` and `disk`."""

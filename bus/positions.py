@@ -7,7 +7,7 @@ from threading import Lock
 import msgspec
 from awscrt.checksums import crc32c
 
-from bus.files import OUT_OF_SPACE, Files, make_directory, write_fully
+from disk.files import OUT_OF_SPACE, Files, make_directory, write_fully
 from schemas.errors import LogCorrupt, StorageFull
 
 POSITIONS_FILE = "positions"

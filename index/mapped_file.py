@@ -1,11 +1,10 @@
 """Small files that the processes of a server map into memory: stamps, counters."""
 
-import errno
 import mmap
 import os
 from pathlib import Path
 
-from schemas.errors import StorageFull
+from disk.files import full_device
 
 
 def map_shared(path: Path, size: int) -> mmap.mmap:
@@ -16,11 +15,8 @@ def map_shared(path: Path, size: int) -> mmap.mmap:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.posix_fallocate(descriptor, 0, size)
+        with full_device(str(path)):
+            os.posix_fallocate(descriptor, 0, size)
         return mmap.mmap(descriptor, size)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StorageFull(f"no space left for {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)

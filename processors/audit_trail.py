@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bus.files import OUT_OF_SPACE, Files, make_directory, write_fully
+from disk.files import OUT_OF_SPACE, Files, make_directory, write_fully
 from schemas.errors import StorageFull, StrandlineError
 
 FILE_BYTES = 64 * 1024 * 1024

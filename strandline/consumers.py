@@ -2,13 +2,13 @@
 does to them."""
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
 
-from bus.files import Files
 from bus.positions import Positions
+from disk.files import Files
+from disk.locks import try_lock
 from processors.audit_trail import AuditTrail, read_head
 from schemas.errors import ConfigurationError
 from strandline.data_dir import DataDir
@@ -25,7 +25,7 @@ def only_consumer(data: DataDir) -> Iterator[None]:
     descriptor = os.open(data.consumers / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     limit = time.monotonic() + LOCK_SECONDS
     try:
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > limit:
                 raise ConfigurationError(f"the processors of another server still work in {data.root}")
             time.sleep(LOOK_SECONDS)
@@ -56,11 +56,3 @@ def rewind_consumers(data: DataDir, ends: Mapping[str, int], files: Files | None
         trail.close()
         done += [f"auditor: back from offset {sources[t]} of {t} to {end}" for t, end in beyond.items()]
     return done
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

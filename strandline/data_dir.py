@@ -1,13 +1,14 @@
 """The data folder: its layout in one place, its format version, and the lock that admits one server."""
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from disk.durable import draft_of, sync_path, write_durably
+from disk.locks import try_lock
 from schemas.errors import ConfigurationError
 
 FORMAT_VERSION = 1
@@ -88,7 +89,7 @@ class DataDir:
             for name in FOLDERS:
                 _make_folder(self.root / name)
             if not self.format_file.exists():
-                _write_durably(self.format_file, f"strandline {FORMAT_VERSION}\n")
+                write_durably(self.format_file, f"strandline {FORMAT_VERSION}\n".encode())
         except OSError as error:
             raise ConfigurationError(f"data folder {self.root} cannot be used: {error.strerror}") from None
 
@@ -119,7 +120,7 @@ class DataDir:
         # A first start that was killed leaves some of our folders and no format file; that is no reason
         # to refuse. Anything else in there belongs to somebody.
         ours = {*FOLDERS, self.lock_file.name}
-        ours.add(_partial(self.format_file).name)
+        ours.add(draft_of(self.format_file).name)
         for entry in sorted(self.root.iterdir()):
             if entry.name not in ours:
                 raise ConfigurationError(
@@ -138,7 +139,7 @@ class DataDir:
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             limit = time.monotonic() + ORPHANS_SECONDS
-            while not _try_lock(descriptor):
+            while not try_lock(descriptor):
                 owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 if _is_running(owner) or time.monotonic() > limit:
                     raise ConfigurationError(
@@ -150,14 +151,6 @@ class DataDir:
             yield descriptor
         finally:
             os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_running(owner: str) -> bool:
@@ -177,25 +170,4 @@ def _make_folder(path: Path) -> None:
     if path.is_dir():
         return
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sync_folder(path.parent)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".new")
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with _partial(path).open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    _partial(path).rename(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_path(path.parent)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 
 from access.keyring import KeyRing
-from bus.files import Files
 from bus.local import LocalPartitionLog, partition_directory
+from disk.files import Files
 from index.directory import GenerationCounter
 from index.head_cache import HeadStamps
 from index.sqlite.writer import SqliteWriter

@@ -17,9 +17,9 @@ from collections.abc import AsyncIterator
 
 from access.keyring import KeyRing
 from bus.contract import Record
-from bus.files import Files
 from bus.local import LogReader
 from bus.positions import Positions
+from disk.files import Files
 from index.sqlite.reader import SqliteReader
 from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.auditor import Auditor

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from access.keyring import KeyRing
-from blobs.files import Files
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
+from disk.files import Files
 from gateway.request import Services
 from index.directory import BucketDirectory, GenerationCounter
 from index.head_cache import HeadStamps

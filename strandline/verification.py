@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bus.files import Files
 from bus.local import LocalPartitionLog, LogReader, partition_directory
+from disk.durable import sync_path
+from disk.files import Files
 from index.sqlite.connection import open_reader
 from index.sqlite.differences import Difference, diff
 from index.sqlite.digest import IndexDigest, digest_index
@@ -138,16 +139,16 @@ async def rebuild(data: DataDir, files: Files | None = None) -> tuple[str, int]:
     with workshop(data) as folder:
         target = folder / INDEX
         base, events = await build(data, target, None, _published(data))
-        _sync(target)
+        sync_path(target)
         # The old file goes first: without its write-ahead log it could be a mixture of two states, and
         # the new one must not meet that log. After a crash in between there is no index at all.
         live.unlink(missing_ok=True)
-        _sync(live.parent)
+        sync_path(live.parent)
         for suffix in ("-wal", "-shm"):
             live.with_name(live.name + suffix).unlink(missing_ok=True)
-        _sync(live.parent)
+        sync_path(live.parent)
         os.replace(target, live)
-        _sync(live.parent)
+        sync_path(live.parent)
         return base, events
 
 
@@ -230,11 +231,11 @@ def _keep(data: DataDir, folder: Path, positions: dict[str, int], content: Index
     sha256 = file_sha256(folder / INDEX)
     (folder / DESCRIPTION).write_text(describe(positions, content.digest, sha256))
     for path in (folder / INDEX, folder / DESCRIPTION, folder):
-        _sync(path)
+        sync_path(path)
     if final.exists():
         remove(final)
     os.replace(folder, final)
-    _sync(data.snapshots)
+    sync_path(data.snapshots)
     keep_newest(data, KEPT_SNAPSHOTS)
     return Snapshot(final, positions, content.digest, sha256)
 
@@ -252,11 +253,3 @@ def _published(data: DataDir) -> dict[str, int]:
             first[topic] = max(first[topic], source + 1)
         offset = records[-1].offset + 1
     return first
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,12 +7,12 @@ from threading import Lock
 from typing import NoReturn
 
 from bus.contract import Record
-from bus.files import OUT_OF_SPACE, Files, Handle, SystemFiles, make_directory, write_fully
 from bus.local.frame import encode_frame
 from bus.local.recovery import Recovery, recover
 from bus.local.reserve import Reserve
 from bus.local.segment import SEGMENT_HEADER_SIZE, Segment, SegmentHeader, encode_header
 from bus.local.view import View, ViewReader
+from disk.files import OUT_OF_SPACE, Files, Handle, SystemFiles, make_directory, write_fully
 from schemas.errors import LogBroken, StorageFull
 
 SEGMENT_SIZE = 64 * 1024 * 1024  # bytes

@@ -4,9 +4,9 @@ import os
 from bisect import bisect_right
 
 from bus.contract import Record
-from bus.files import Files, Handle
 from bus.local.reading import FrameScanner, collect, corrupt, proof_of_loss
 from bus.local.segment import SEGMENT_HEADER_SIZE, Segment, list_segments, read_header
+from disk.files import Files, Handle
 from schemas.errors import OffsetOutOfRange
 
 ATTEMPTS = 16  # listings, when segments are dropped or added under the reader

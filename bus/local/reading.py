@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bus.contract import Record
-from bus.files import Files
 from bus.local.frame import (
     FRAME_HEADER_SIZE,
     FRAME_MAGIC_BYTES,
@@ -14,6 +13,7 @@ from bus.local.frame import (
     records_of,
 )
 from bus.local.segment import Segment
+from disk.files import Files
 from schemas.errors import LogCorrupt
 
 WINDOW = 64 * 1024  # bytes read at once

@@ -7,7 +7,6 @@ was durable is told, never repaired by forgetting.
 import os
 from dataclasses import dataclass
 
-from bus.files import Files, Handle
 from bus.local.frame import FRAME_HEADER_SIZE, announced_size
 from bus.local.reading import FrameScanner, corrupt, frames_after, proof_of_loss, used_end
 from bus.local.segment import (
@@ -18,6 +17,7 @@ from bus.local.segment import (
     list_segments,
     read_header,
 )
+from disk.files import Files, Handle
 from schemas.errors import LogCorrupt
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
-from bus.files import OUT_OF_SPACE, Files, Handle, write_fully
 from bus.local.segment import NEXT_SEGMENT
+from disk.files import OUT_OF_SPACE, Files, Handle, write_fully
 
 ZEROS = bytes(256 * 1024)
 NEVER = 1 << 62

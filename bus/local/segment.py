@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from awscrt.checksums import crc32c
 
-from bus.files import Files
+from disk.files import Files
 from schemas.errors import LogCorrupt
 
 SEGMENT_SUFFIX = ".log"

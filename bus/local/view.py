@@ -4,9 +4,9 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from bus.contract import Record
-from bus.files import Files, Handle
 from bus.local.reading import FrameScanner, collect, corrupt
 from bus.local.segment import Segment
+from disk.files import Files, Handle
 from schemas.errors import OffsetOutOfRange
 
 RESUME_LIMIT = 64  # places at which reads ended, remembered for the reads that go on there

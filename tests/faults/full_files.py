@@ -3,7 +3,7 @@
 import errno
 import os
 
-from bus.files import Files
+from disk.files import Files
 
 
 class FullFiles(Files):

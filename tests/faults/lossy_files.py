@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-from bus.files import DIRECTORY_MODE, FILE_MODE, Files
+from disk.files import DIRECTORY_MODE, FILE_MODE, Files
 
 PAGE = 4096
 

@@ -11,13 +11,14 @@ PORTS = {"bus", "index", "blobs", "access"}
 # What each room may import besides itself (docs of the rooms: their __init__.py).
 MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
-    "bus": {"schemas"},
-    "index": {"schemas"},
-    "blobs": {"schemas"},
-    "access": {"schemas"},
+    "disk": {"schemas"},
+    "bus": {"schemas", "disk"},
+    "index": {"schemas", "disk"},
+    "blobs": {"schemas", "disk"},
+    "access": {"schemas", "disk"},
     "ingest": {"schemas", *PORTS},
     "query": {"schemas", *PORTS},
-    "processors": {"schemas", *PORTS, "ingest", "query"},
+    "processors": {"schemas", "disk", *PORTS, "ingest", "query"},
     "gateway": {"schemas", *PORTS, "ingest", "query"},
 }
 MAY_IMPORT["strandline"] = set(MAY_IMPORT)

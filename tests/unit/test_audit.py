@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import processors.audit_trail
 from bus.contract import Record
-from bus.files import Files
+from disk.files import Files
 from processors.audit_trail import (
     HEAD,
     AuditDamaged,

@@ -11,9 +11,9 @@ import pytest
 
 from access.keyring import KeyRing
 from blobs.contract import BlobStore
-from blobs.files import Files
 from blobs.local import LocalBlobs
 from blobs.scrub import Damage, scrub
+from disk.files import Files
 from schemas.errors import BlobCorrupt, BlobMissing, ServiceUnavailable, StorageFull
 from schemas.manifest import Manifest
 from tests.faults.full_files import FailingFiles, FullFiles

@@ -10,7 +10,6 @@ from awscrt.checksums import crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blobs.files import OsFiles
 from blobs.frames import encrypt_extent
 from blobs.headers import (
     BLOB_MAGIC,
@@ -29,6 +28,7 @@ from blobs.pack_records import Found, Gap, read_seal, walk
 from blobs.pack_recovery import recover_packs
 from blobs.packs import Packs
 from blobs.places import Places
+from disk.files import SystemFiles
 from schemas.errors import ServiceUnavailable
 from schemas.ids import uuid7
 
@@ -41,7 +41,7 @@ def no_dead(_: bytes) -> dict[int, int]:
 
 def places_in(root: Path) -> Places:
     places = Places(root)
-    places.prepare(OsFiles())
+    places.prepare(SystemFiles())
     return places
 
 
@@ -54,7 +54,7 @@ def frames(size: int = 100) -> bytes:
 
 
 def written(places: Places, batches: list[list[bytes]], ahead: int = 8192) -> PackFile:
-    pack = PackFile(OsFiles(), places, uuid7(), ahead=ahead, fsync=True)
+    pack = PackFile(SystemFiles(), places, uuid7(), ahead=ahead, fsync=True)
     for payloads in batches:
         pack.write(batch_of(payloads, pack.end), len(payloads))
     return pack
@@ -97,28 +97,28 @@ def test_recovery_seals_what_a_crash_left(tmp_path: Path) -> None:
     payloads = [frames() for _ in range(5)]
     pack = written(places, [payloads[:2], payloads[2:]])
     pack.abandon()
-    (done,) = recover_packs(OsFiles(), places, no_dead, 1234)
+    (done,) = recover_packs(SystemFiles(), places, no_dead, 1234)
     assert (done.path, done.records) == (pack.path, 5)
     assert [item.stored for item in records_of(pack.path) if isinstance(item, Found)] == [
         len(payload) for payload in payloads
     ]
     assert os.path.getsize(pack.path) == pack.end + SEAL_BYTES
-    assert recover_packs(OsFiles(), places, no_dead, 1235) == []
+    assert recover_packs(SystemFiles(), places, no_dead, 1235) == []
 
 
 def test_packs_of_living_writers_are_left_alone(tmp_path: Path) -> None:
     places = places_in(tmp_path)
     pack = written(places, [[frames()]])
-    assert recover_packs(OsFiles(), places, no_dead, 1) == []
+    assert recover_packs(SystemFiles(), places, no_dead, 1) == []
     pack.seal(1)
-    assert recover_packs(OsFiles(), places, no_dead, 1) == []
+    assert recover_packs(SystemFiles(), places, no_dead, 1) == []
 
 
 def test_a_pack_without_records_is_removed(tmp_path: Path) -> None:
     places = places_in(tmp_path)
     pack = written(places, [])
     pack.abandon()
-    recover_packs(OsFiles(), places, no_dead, 1)
+    recover_packs(SystemFiles(), places, no_dead, 1)
     assert not os.path.exists(pack.path)
 
 
@@ -138,7 +138,7 @@ def test_a_torn_last_batch_loses_nothing_older(
             torn[sector : sector + 256] = bytes(len(torn[sector : sector + 256]))
     os.pwrite(pack.fd, torn, start)
     pack.abandon()
-    (done,) = recover_packs(OsFiles(), places, no_dead, 1)
+    (done,) = recover_packs(SystemFiles(), places, no_dead, 1)
     items = records_of(pack.path)
     assert all(isinstance(item, Found) for item in items)
     assert [item.stored for item in items if isinstance(item, Found)][:3] == [
@@ -152,7 +152,7 @@ def test_damage_further_back_is_kept_for_the_scrub_to_name(tmp_path: Path) -> No
     pack = written(places, [[frames(), frames()], [frames()], [frames()]])
     os.pwrite(pack.fd, b"x", HEADER_BYTES + 1)
     pack.abandon()
-    recover_packs(OsFiles(), places, no_dead, 1)
+    recover_packs(SystemFiles(), places, no_dead, 1)
     items = records_of(pack.path)
     assert [type(item) for item in items] == [Gap, Found, Found, Found]
 
@@ -170,7 +170,7 @@ def test_dead_records_are_stepped_over(tmp_path: Path) -> None:
         found = list(walk(file.fileno(), pack.end, dead))
         assert found == [first._replace(batch=0, dead=True), second, third._replace(batch=0, dead=True)]
     pack.abandon()
-    (done,) = recover_packs(OsFiles(), places, lambda _: dead, 1)
+    (done,) = recover_packs(SystemFiles(), places, lambda _: dead, 1)
     assert done.records == 3
 
 
@@ -179,7 +179,7 @@ def test_concurrent_appends_over_many_packs(tmp_path: Path) -> None:
     places = places_in(tmp_path)
 
     async def run() -> list[tuple[bytes, tuple[bytes, int]]]:
-        packs = Packs(OsFiles(), places, pack_size=64 * 1024, ahead=16 * 1024, fsync=True)
+        packs = Packs(SystemFiles(), places, pack_size=64 * 1024, ahead=16 * 1024, fsync=True)
         packs.start(asyncio.get_running_loop())
 
         async def append(size: int) -> tuple[bytes, tuple[bytes, int]]:
@@ -207,7 +207,7 @@ def test_appends_beyond_the_bound_wait(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("blobs.packs.PENDING_LIMIT", 10_000)
 
     async def run() -> None:
-        packs = Packs(OsFiles(), places_in(tmp_path))
+        packs = Packs(SystemFiles(), places_in(tmp_path))
         packs.start(asyncio.get_running_loop())
         tasks = [asyncio.create_task(packs.append([bytes(5000)], 5000)) for _ in range(50)]
         await asyncio.sleep(0)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bus.contract import follow
-from bus.files import Files
 from bus.local import LocalPartitionLog, LogReader
+from disk.files import Files
 from schemas.errors import LogBroken, StorageFull
 from tests.faults.full_files import FailingFiles, FullFiles
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.files import Files
 from bus.positions import POSITIONS_FILE, Place, Positions
+from disk.files import Files
 from schemas.errors import LogCorrupt, StorageFull
 from tests.faults.full_files import FullFiles
 

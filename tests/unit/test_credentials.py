@@ -1,13 +1,13 @@
 """Root credentials: given, generated once, kept privately."""
 
 import json
-import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from access.credentials import ACCOUNT_FILE, CREDENTIALS_FILE, load_root
+from disk.durable import draft_of
 from schemas.errors import ConfigurationError
 
 
@@ -110,7 +110,7 @@ def test_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_leftover_of_a_crash_does_not_matter(tmp_path: Path) -> None:
-    (tmp_path / f".{CREDENTIALS_FILE}.{os.getpid()}.tmp").write_text("half")
+    draft_of(tmp_path / CREDENTIALS_FILE).write_text("half")
     assert load_root(tmp_path).generated
     assert len(list(tmp_path.iterdir())) == 2
 

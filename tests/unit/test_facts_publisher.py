@@ -9,8 +9,8 @@ import pytest
 
 import processors.facts_publisher
 from bus.contract import follow
-from bus.files import Files
 from bus.local import LocalPartitionLog
+from disk.files import Files
 from index.contract import PendingFacts
 from index.sqlite.writer import SqliteWriter
 from processors.facts_publisher import FactsPublisher

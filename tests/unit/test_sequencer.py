@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import processors.sequencer
-from bus.files import Files
 from bus.local import LocalPartitionLog
+from disk.files import Files
 from index.contract import PendingFacts
 from index.sqlite.writer import SqliteWriter
 from processors.materializer import Materializer

@@ -1,13 +1,19 @@
-"""The file layer: every call by which the log and the blobs change a file, in one replaceable place.
+"""Every call by which the log and the blobs change a file, in one replaceable place.
 
 It is the operating system's own calls and costs one attribute look-up. `tests/faults/lossy_files.py`
-puts a disk in its place that loses everything unsynced at a crash. Imports nothing of ours.
+puts a disk in its place that loses everything unsynced at a crash.
 """
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})  # errors that mean: the device or a quota is full
+from disk.durable import sync_path
+from schemas.errors import StorageFull
+
+# Errors that mean: the device, a quota or the longest file allowed is full.
+OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DIRECTORY_MODE = 0o700
 _DSYNC: int | None = getattr(os, "RWF_DSYNC", None)
 FILE_MODE = 0o600
@@ -46,11 +52,7 @@ class Files:
 
     def fsync_dir(self, path: str) -> None:
         """Make the names in a directory durable: files created, renamed or removed there."""
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_path(path)
 
 
 class SystemFiles(Files):
@@ -69,6 +71,17 @@ def write_fully(files: Files, fd: int, data: bytes | bytearray | memoryview, pos
         written = files.pwrite(fd, view, position)
         position += written
         view = view[written:]
+
+
+@contextmanager
+def full_device(what: str) -> Iterator[None]:
+    """Turn "no space left" into StorageFull, naming what was being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in OUT_OF_SPACE:
+            raise StorageFull(f"no space left for {what}: {error.strerror}") from error
+        raise
 
 
 def make_directory(files: Files, path: str) -> None:
