@@ -11,15 +11,21 @@ from schemas.receipts import Receipt
 
 
 class Record(NamedTuple):
-    """One record. `time` is the append time in Unix milliseconds, never falling along a partition."""
+    """One record.
+
+    time      when it was appended, Unix milliseconds; it falls along a partition only where a cluster's
+              clocks disagree
+    reply_to  where its receipt goes, as the writer's engine put it; empty when nobody waits
+    """
 
     offset: int
     time: int
     payload: bytes
+    reply_to: bytes = b""
 
 
-class PartitionLog(Protocol):
-    """One partition, as its single writer holds it. Blocking: call it from the writer's thread."""
+class LogReader(Protocol):
+    """One partition, read from any offset. Blocking: call it from a thread of its own."""
 
     @property
     def start_offset(self) -> int:
@@ -28,6 +34,20 @@ class PartitionLog(Protocol):
     @property
     def end_offset(self) -> int:
         """The offset that the next record gets."""
+
+    def read(self, offset: int, limit: int = 1024) -> list[Record]:
+        """Up to about `limit` records from `offset` (whole batches where the engine has them; what comes
+        before `offset` is cut off), empty at the end. Raises OffsetOutOfRange below start_offset and beyond
+        end_offset, LogCorrupt on a damaged batch."""
+
+    def drop_before(self, offset: int) -> int:
+        """Forget records below `offset`, as far as the engine can; returns the new start offset."""
+
+    def close(self) -> None: ...
+
+
+class PartitionLog(LogReader, Protocol):
+    """One partition, as its single writer holds it. Blocking: call it from the writer's thread."""
 
     def append(self, payloads: Sequence[bytes], *, sync: bool = True) -> tuple[int, int]:
         """Append the records as one batch; returns the first one's offset and the batch's time.
@@ -78,7 +98,7 @@ class Subscription(Protocol):
         """Everything below `offset` is done with, and its effect durable."""
 
 
-def follow(log: PartitionLog, offset: int) -> Iterator[Record]:
+def follow(log: LogReader, offset: int) -> Iterator[Record]:
     """Every record from `offset` to the end as it is now."""
     while records := log.read(offset):
         yield from records

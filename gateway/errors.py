@@ -29,6 +29,7 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     errors.LogCorrupt: INTERNAL,
     errors.LogBroken: INTERNAL,
     errors.OffsetOutOfRange: INTERNAL,
+    errors.PartitionLost: INTERNAL,
     errors.LogUnavailable: SLOW_DOWN,
     errors.SubmitTimeout: SLOW_DOWN,
     # 507 is what clients do not try again at once: a full disk does not empty itself in seconds.

@@ -3,7 +3,7 @@
 Keys order by the bytes of their UTF-8 (which is the order of their code points).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.rows import Bucket, BucketEpoch, ObjectVersion, Part, Upload
@@ -120,18 +120,28 @@ class PendingFacts(NamedTuple):
 
     first, last  the offsets of the batch's first and last event
     facts        their encodings, in order
+    time         the commit time of the last event, Unix milliseconds
+    receipts     encodings, in order, where a worker that takes over shall give them again; else none
     """
 
     first: int
     last: int
     facts: tuple[bytes, ...]
+    time: int = 0
+    receipts: tuple[bytes, ...] = ()
 
 
 class IndexWriter(Protocol):
-    """The materializer's side. One writer per partition; a batch is written between begin and commit."""
+    """The materializer's side. One writer per partition; a batch is written between begin and commit.
+
+    Where a partition can change hands, every call raises PartitionLost once another writer has it.
+    """
 
     async def position(self, topic: str, partition: int) -> int:
         """The offset of the first event not yet applied (0 in a new index)."""
+
+    async def last_time(self, topic: str, partition: int) -> int:
+        """The `PendingFacts.time` of the last commit (0 in a new index): commit time never falls below it."""
 
     async def load(self, wants: Sequence[KeyWant]) -> list[KeyState]:
         """The state of each key, in order, seeing everything written so far (uncommitted too)."""
@@ -160,6 +170,13 @@ class IndexWriter(Protocol):
 
     async def checkpoint(self) -> None:
         """Everything committed so far is on stable storage when this returns."""
+
+    async def close(self) -> None:
+        """Roll back an unfinished batch, and give up what the writer holds."""
+
+
+# Takes a partition over: from when it returns, no earlier writer of that topic and partition can commit.
+OpenWriter = Callable[[str, int], Awaitable[IndexWriter]]
 
 
 class ListEntry(NamedTuple):

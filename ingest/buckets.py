@@ -16,11 +16,12 @@ from schemas.errors import (
     NoSuchBucket,
     NoSuchUpload,
 )
-from schemas.events import POLICIES, BucketCreate, BucketUpdate, Origin, encode_event
+from schemas.events import POLICIES, BucketCreate, BucketUpdate, Origin, PolicyEvent, encode_event
 from schemas.ids import uuid7
+from schemas.partitioning import policy_partition_of
+from schemas.receipts import Receipt
 from schemas.rows import Bucket, BucketStatus, Versioning
 
-POLICY_PARTITION = 0
 UPLOADS_PAGE = 1000
 ATTEMPTS = 8
 
@@ -32,8 +33,7 @@ async def create_bucket(ports: Ports, name: str, owner_id: str, origin: Origin) 
         raise _taken(existing, owner_id)
     key_id = ports.keys.new_bucket_key()
     wanted = Bucket(uuid7(), name, owner_id, ports.region, 0, 1, key_id=key_id)
-    event = encode_event(BucketCreate(origin, wanted))
-    receipt = await ports.submitter.submit(POLICIES, POLICY_PARTITION, event)
+    receipt = await submit_policy_event(ports, name, BucketCreate(origin, wanted))
     bucket = await ports.directory.refresh(name)
     if receipt.refusal:
         ports.keys.erase(key_id)
@@ -90,7 +90,7 @@ async def _update(
     """Compare and set on the bucket's epoch; a lost race is tried again on what the winner left."""
     for _ in range(ATTEMPTS):
         event = BucketUpdate(origin, bucket.name, bucket.bucket_id, bucket.epoch, versioning, status)
-        receipt = await ports.submitter.submit(POLICIES, POLICY_PARTITION, encode_event(event))
+        receipt = await submit_policy_event(ports, bucket.name, event)
         if not receipt.refusal:
             return msgspec.structs.replace(bucket, epoch=receipt.epoch, versioning=versioning, status=status)
         fresh = await ports.directory.refresh(bucket.name)
@@ -105,6 +105,12 @@ async def _update(
         "A conflicting conditional operation is currently in progress against this resource. "
         "Please try again."
     )
+
+
+async def submit_policy_event(ports: Ports, name: str, event: PolicyEvent) -> Receipt:
+    """Append an event about the bucket of that name; returns what became of it."""
+    partition = policy_partition_of(name, ports.submitter.partitions(POLICIES))
+    return await ports.submitter.submit(POLICIES, partition, encode_event(event))
 
 
 async def _abort_uploads(ports: Ports, fenced: Bucket, origin: Origin) -> None:

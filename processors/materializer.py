@@ -5,6 +5,7 @@ then the receipts. A crash in between is healed by replay: see `docs/design/reco
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ from schemas.events import (
     decode_event,
 )
 from schemas.facts import encode_fact
-from schemas.receipts import Receipt
+from schemas.receipts import Receipt, encode_receipt
 from schemas.rows import BucketEpoch
 from schemas.seq import POLICY_PARTITIONS, encode_seq
 
@@ -45,11 +46,22 @@ class Applied(NamedTuple):
 class Materializer:
     """Applies one partition of `object-versions` or `policies` to an index.
 
-    It never skips an event: one that cannot be decoded or applied stops the partition, loudly.
+    It never skips an event: one that cannot be decoded or applied stops the partition, loudly. With
+    `keep_receipts` the receipts stay in the index as long as the facts do, so that a worker that takes the
+    partition over can answer the writers of a batch that its predecessor died over.
     """
 
-    def __init__(self, index: IndexWriter, topic: str, partition: int = 0, generation: int = 0) -> None:
+    def __init__(
+        self,
+        index: IndexWriter,
+        topic: str,
+        partition: int = 0,
+        generation: int = 0,
+        keep_receipts: bool = False,
+    ) -> None:
         self._index = index
+        self._keep_receipts = keep_receipts
+        self._last_time: int | None = None
         self._topic = topic
         self._partition = partition
         numbered = partition if topic == OBJECT_VERSIONS else POLICY_PARTITIONS + partition
@@ -61,22 +73,32 @@ class Materializer:
         return await self._index.position(self._topic, self._partition)
 
     async def apply(self, offset: int, times: Sequence[int], payloads: Sequence[bytes]) -> Applied:
-        """Apply consecutive events, the first at `offset`, and commit them as one batch.
+        """Apply consecutive events, the first at `offset`, and commit them as one batch. `times` are the
+        log's append times; where its clocks went back, commit time stands still.
 
         Raises LogCorrupt for an event that cannot be understood, and whatever the index raises; then
         nothing of the batch is visible and the same batch may be applied again.
         """
         try:
+            times = await self._monotone(times)
             decisions = await self._decide(offset, times, payloads)
             facts = tuple(encode_fact(decision.fact) for decision in decisions)
             last = offset + len(payloads) - 1
-            pending = PendingFacts(offset, last, facts)
+            kept = tuple(encode_receipt(d.receipt) for d in decisions) if self._keep_receipts else ()
+            pending = PendingFacts(offset, last, facts, times[-1], kept)
             await self._index.commit(self._topic, self._partition, last + 1, pending)
         except BaseException:
             self._epochs.clear()
             await self._index.rollback()
             raise
+        self._last_time = times[-1]
         return Applied([decision.receipt for decision in decisions], facts)
+
+    async def _monotone(self, times: Sequence[int]) -> list[int]:
+        """The times, none below the one before it, nor below those of earlier batches."""
+        if self._last_time is None:
+            self._last_time = await self._index.last_time(self._topic, self._partition)
+        return list(accumulate(times, max, initial=self._last_time))[1:]
 
     async def _decide(self, offset: int, times: Sequence[int], payloads: Sequence[bytes]) -> list[Decision]:
         events = [self._decode(offset + i, payload) for i, payload in enumerate(payloads)]

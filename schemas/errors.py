@@ -38,6 +38,10 @@ class LogUnavailable(LogError):
     """The event was certainly not appended (queue full, log broken, shutting down): try again."""
 
 
+class PartitionLost(LogError):
+    """Another worker has taken the partition over: what this one was doing there is the other's now."""
+
+
 class SubmitTimeout(LogError):
     """No receipt in time: the outcome is unknown."""
 

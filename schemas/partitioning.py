@@ -1,7 +1,8 @@
-"""Which partition of `object-versions` a key falls in.
+"""Which partition of `object-versions` a key falls in, and which of `policies` a bucket.
 
 partition = first 8 bytes of BLAKE2b-64(bucket id ‖ UTF-8 of the key), big endian, modulo the partition
-count. The count is fixed for a generation of the topic; so is this function, for ever.
+count. The count is fixed for a generation of the topic; so is this function, for ever. Of `policies` the
+same, with nothing before the bucket's name.
 """
 
 import hashlib
@@ -13,3 +14,8 @@ def partition_of(bucket_id: bytes, key: str, partitions: int) -> int:
         return 0
     digest = hashlib.blake2b(bucket_id + key.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") % partitions
+
+
+def policy_partition_of(name: str, partitions: int) -> int:
+    """The partition that orders every event of this bucket's name."""
+    return partition_of(b"", name, partitions)

@@ -39,3 +39,15 @@ class Receipt(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: str = ""
     delete_marker: bool = False
     epoch: int = 0
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Receipt)
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    return _encoder.encode(receipt)
+
+
+def decode_receipt(payload: bytes) -> Receipt:
+    return _decoder.decode(payload)

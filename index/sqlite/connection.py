@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.sqlite.failures import translate
-from index.sqlite.schema import check_schema, create_tables, schema_version
+from index.sqlite.schema import check_schema, create_tables, schema_version, upgrade
 from schemas.errors import ConfigurationError
 
 PAGE_SIZE = 4096
@@ -17,7 +17,7 @@ STATEMENTS = 256  # more than there are, so none is ever prepared twice
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """The writing connection; makes the file and its tables when there are none.
+    """The writing connection; makes the file and its tables when there are none, and upgrades older ones.
 
     Raises ConfigurationError for a newer schema, IndexCorrupt for a file that is not an index.
     """
@@ -30,6 +30,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if empty and schema_version(connection) == 0:
             create_tables(connection)
         check_schema(connection, path)
+        upgrade(connection)
     return connection
 
 

@@ -10,7 +10,8 @@ from index.sqlite.rows import FACTS, name_seed, open_row, seal
 from schemas.errors import IndexCorrupt
 
 _POSITION = "SELECT next_offset, crc FROM positions WHERE topic = ? AND partition = ?"
-_SET_POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?)"
+_LAST_TIME = "SELECT last_time FROM positions WHERE topic = ? AND partition = ?"
+_SET_POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?)"
 _PUT_FACTS = "INSERT OR REPLACE INTO pending_facts VALUES (?, ?, ?, ?)"
 _FACTS = "SELECT last, record FROM pending_facts WHERE topic = ? AND partition = ? AND last > ? ORDER BY last"
 _TRIM_FACTS = "DELETE FROM pending_facts WHERE topic = ? AND partition = ? AND last <= ?"
@@ -46,11 +47,17 @@ class Progress:
     def position(self, topic: str, partition: int) -> int:
         return read_position(self._connection, topic, partition)
 
+    def last_time(self, topic: str, partition: int) -> int:
+        """The commit time of the last event applied; 0 where none is known."""
+        found = self._connection.execute(_LAST_TIME, (topic, partition)).fetchone()
+        return 0 if found is None else int(found[0])
+
     def advance(self, topic: str, partition: int, next_offset: int, facts: PendingFacts | None) -> None:
         """Set the position and keep the facts, inside the open transaction."""
         self.apply_trims()
         crc = position_crc(topic, partition, next_offset)
-        self._connection.execute(_SET_POSITION, (topic, partition, next_offset, crc))
+        time = 0 if facts is None else facts.time
+        self._connection.execute(_SET_POSITION, (topic, partition, next_offset, crc, time))
         if facts is not None:
             record = seal(_encode(facts), name_seed(topic, partition))
             self._connection.execute(_PUT_FACTS, (topic, partition, facts.last, record))
@@ -73,7 +80,7 @@ class Progress:
         pending = []
         for last, record in rows:
             where = f"of table pending_facts, topic {topic}, partition {partition}, last {last}"
-            facts = PendingFacts(*open_row(record, name_seed(topic, partition), FACTS, where))
+            facts = open_row(record, name_seed(topic, partition), FACTS, where)
             if facts.last != last:
                 raise IndexCorrupt(f"the index row {where} does not match its checksum")
             pending.append(facts)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from index.contract import ListEntry
+from index.contract import ListEntry, PendingFacts
 from index.sqlite.crc import crc32c
 from schemas.errors import IndexCorrupt
 from schemas.rows import Bucket, BucketEpoch, ObjectVersion, Part, Upload
@@ -28,7 +28,7 @@ BUCKET = msgspec.msgpack.Decoder(Bucket)
 EPOCH = msgspec.msgpack.Decoder(BucketEpoch)
 UPLOAD = msgspec.msgpack.Decoder(Upload)
 PART = msgspec.msgpack.Decoder(Part)
-FACTS = msgspec.msgpack.Decoder(tuple[int, int, tuple[bytes, ...]])
+FACTS = msgspec.msgpack.Decoder(PendingFacts)
 
 _replace = msgspec.structs.replace
 

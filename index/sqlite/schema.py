@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.errors import ConfigurationError, IndexCorrupt
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x5374726C  # "Strl", in the file's header
 
 # `record` is the whole row in msgpack, a flag byte and a checksum (rows.py). The columns beside it
@@ -101,6 +101,7 @@ TABLES = (
         partition INTEGER NOT NULL,
         next_offset INTEGER NOT NULL,
         crc INTEGER NOT NULL,
+        last_time INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (topic, partition)
     ) WITHOUT ROWID
     """,
@@ -116,14 +117,30 @@ TABLES = (
 )
 
 
+# What makes a file of that version one of the next.
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: ("ALTER TABLE positions ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0",),
+}
+
+
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, all or none."""
+    """Make the tables in an empty file."""
+    _change_schema(connection, (*TABLES, f"PRAGMA application_id = {APPLICATION_ID}"), SCHEMA_VERSION)
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a file of an older version to this one, version by version."""
+    while statements := UPGRADES.get(version := schema_version(connection)):
+        _change_schema(connection, statements, version + 1)
+
+
+def _change_schema(connection: sqlite3.Connection, statements: tuple[str, ...], version: int) -> None:
+    """All of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in TABLES:
+        for statement in statements:
             connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

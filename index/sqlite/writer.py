@@ -57,6 +57,12 @@ class SqliteWriter:
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
 
+    async def last_time(self, topic: str, partition: int) -> int:
+        try:
+            return self._progress.last_time(topic, partition)
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+
     async def load(self, wants: Sequence[KeyWant]) -> list[KeyState]:
         # Outside a transaction every SELECT takes and drops the read lock by itself; one for all is cheaper.
         alone = len(wants) > 1 and not self._connection.in_transaction

@@ -254,6 +254,22 @@ def test_positions_and_facts_belong_to_a_partition(run: Any) -> None:
     run(body)
 
 
+def test_the_last_commit_time_outlives_its_facts(run: Any) -> None:
+    async def body(engine: Engine) -> None:
+        writer = engine.writer
+        assert await writer.last_time(OBJECT_VERSIONS, 0) == 0
+        await writer.commit(OBJECT_VERSIONS, 0, 2, PendingFacts(0, 1, (b"a", b"b"), 7_000, (b"r", b"s")))
+        assert await writer.pending_facts(OBJECT_VERSIONS, 0) == [
+            PendingFacts(0, 1, (b"a", b"b"), 7_000, (b"r", b"s"))
+        ]
+        await writer.trim_facts(OBJECT_VERSIONS, 0, 1)
+        await writer.commit(OBJECT_VERSIONS, 0, 3, PendingFacts(2, 2, (b"c",), 7_001))
+        assert await writer.last_time(OBJECT_VERSIONS, 0) == 7_001
+        assert await writer.last_time(OBJECT_VERSIONS, 1) == 0
+
+    run(body)
+
+
 def test_facts_stay_until_trimmed_through_their_last_offset(run: Any) -> None:
     async def body(engine: Engine) -> None:
         writer = engine.writer

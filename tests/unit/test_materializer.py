@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from index.sqlite.digest import digest_index
+from processors.materializer import Materializer
 from schemas.errors import LogCorrupt
-from schemas.events import POLICIES, RULES_VERSION, BucketCreate, BucketUpdate, encode_event
+from schemas.events import OBJECT_VERSIONS, POLICIES, RULES_VERSION, BucketCreate, BucketUpdate, encode_event
+from schemas.receipts import decode_receipt
 from schemas.rows import Bucket
 from tests.unit.applying import BUCKET, ORIGIN, Partition, epoch, put
 
@@ -91,6 +93,34 @@ def test_buckets_are_made_changed_and_deleted_by_compare_and_set(tmp_path: Path)
         # The name is free again, for another bucket.
         assert (await p.one(BucketCreate(ORIGIN, bucket(identifier=b"n" * 16))))[0].refusal == ""
         assert (await p.one(end))[0].refusal == "no-such-bucket"
+        await p.close()
+
+    asyncio.run(main())
+
+
+def test_commit_time_stands_still_where_the_clocks_of_the_log_go_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        p = Partition(tmp_path / "index.sqlite")
+        events = [encode_event(event) for event in (epoch(1), put("a"), put("b"), put("c"))]
+        receipts = [receipt for receipt, _ in await p.apply_at([1000, 900, 1100, 1050], events)]
+        assert [receipt.time for receipt in receipts] == [1000, 1000, 1100, 1100]
+        # Also across a restart: the floor is in the index.
+        p.materializer = Materializer(p.index, OBJECT_VERSIONS)
+        ((receipt, _),) = await p.apply_at([500], [encode_event(put("d"))])
+        assert receipt.time == 1100
+        await p.close()
+
+    asyncio.run(main())
+
+
+def test_receipts_are_kept_where_a_successor_shall_give_them(tmp_path: Path) -> None:
+    async def main() -> None:
+        p = Partition(tmp_path / "index.sqlite")
+        p.materializer = Materializer(p.index, OBJECT_VERSIONS, keep_receipts=True)
+        outcomes = await p.apply(epoch(1), put("a"), put("b", at=7))
+        (pending,) = await p.index.pending_facts(OBJECT_VERSIONS, 0)
+        assert [decode_receipt(kept) for kept in pending.receipts] == [receipt for receipt, _ in outcomes]
+        assert pending.time == outcomes[-1][0].time
         await p.close()
 
     asyncio.run(main())
