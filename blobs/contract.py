@@ -9,6 +9,8 @@ from typing import Protocol
 
 from schemas.manifest import Extent, Manifest
 
+Drop = tuple[Extent, bytes]  # an extent, and the holder that lets go of it (b"": its primary)
+
 
 class KeySource(Protocol):
     """Wraps and unwraps data keys (access.keyring)."""

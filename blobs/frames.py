@@ -12,6 +12,7 @@ tag; the crc lets a scrub find damage without any key.
 from struct import Struct
 
 from awscrt.checksums import crc32c
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FRAME_SIZE = 256 * 1024
@@ -84,6 +85,30 @@ def decrypt_frame(cipher: AESGCM, frame: int, last: bool, sealed: Buffer) -> byt
 
     Raises cryptography's InvalidTag when a bit of it, its number or its being last is not as written."""
     return cipher.decrypt(nonce_of(frame), sealed, CONTEXT_LAST if last else CONTEXT_MORE)
+
+
+def open_frame(cipher: AESGCM, number: int, length: int, stored: memoryview) -> bytes:
+    """The plaintext of stored frame `number` of an extent of `length` bytes.
+
+    Raises cryptography's InvalidTag when it is not what was written; `what_is_wrong` then tells more."""
+    last = number + 1 == frame_count(length)
+    if len(stored) != stored_frame_length(number, length):
+        raise InvalidTag
+    return decrypt_frame(cipher, number, last, stored[:-CRC_BYTES])
+
+
+def stored_frame_length(number: int, length: int) -> int:
+    """How many bytes frame `number` of an extent of `length` bytes takes."""
+    return min(FRAME_SIZE, length - number * FRAME_SIZE) + FRAME_OVERHEAD
+
+
+def what_is_wrong(stored: bytes, expected: int) -> str:
+    """Why a stored frame, of `expected` bytes when whole, did not verify."""
+    if len(stored) < expected:
+        return f"ends after {len(stored)} of {expected} bytes"
+    if crc_matches(stored):
+        return "does not verify under its data key, although its checksum matches"
+    return "does not match its checksum"
 
 
 def crc_matches(stored: Buffer) -> bool:

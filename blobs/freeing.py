@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Iterable, Mapping
 
+from blobs.contract import Drop
 from blobs.headers import RECORD_BYTES
 from blobs.pack_records import read_seal
 from blobs.places import Places, in_pack
@@ -18,8 +19,6 @@ from schemas.manifest import Extent
 PAGE = 4096
 _PUNCH = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
 _NO_PUNCH = {errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV}
-
-Drop = tuple[Extent, bytes]  # an extent, and the holder that lets go of it (b"": its primary)
 
 
 class Freeing:

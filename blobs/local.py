@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from blobs.blob_files import BlobFileWriter, Digest, Workspace
-from blobs.contract import KeySource
+from blobs.blob_files import BlobFileWriter
+from blobs.contract import Drop, KeySource
 from blobs.frames import encrypt_extent, stored_length
-from blobs.freeing import Drop, Freeing
+from blobs.freeing import Freeing
 from blobs.pack_recovery import Recovered, recover_packs
 from blobs.packs import AHEAD, PACK_SIZE, Packs
 from blobs.places import Places, in_pack
 from blobs.reading import RangeReader
 from blobs.references import References, was_freed
+from blobs.sealing import Digest, Workspace, seal_inline
 from blobs.sharing import share_extents
 from blobs.spilling import Spilling
 from blobs.sweeping import Candidates, mark_live
 from disk.files import Files, SystemFiles
-from schemas.errors import BlobMissing
 from schemas.ids import uuid7, uuid7_milliseconds
 from schemas.manifest import NO_BYTES, Extent, Manifest
 from schemas.randomness import RandomTokens
@@ -99,12 +99,11 @@ class LocalBlobs:
         if not length:
             return NO_BYTES
         key = self._new_key()
+        if length <= self.inline_limit:
+            return seal_inline(self._keys, key_id, key, data)
         pieces = encrypt_extent(key, data)
         data_key = self._keys.wrap(key_id, key)
         stored = stored_length(length)
-        if length <= self.inline_limit:
-            extent = Extent(b"", 0, stored, length, key_id, data_key)
-            return Manifest("inline", (extent,), (), b"".join(pieces))
         blob, offset = await self._packs.append(pieces, stored)
         return Manifest("packed", (Extent(blob, offset, stored, length, key_id, data_key),))
 
@@ -164,21 +163,7 @@ class LocalBlobs:
 
     async def free_many(self, manifests: Sequence[Manifest]) -> int:
         """As `free` for each of them, with one sync for all; a thousand at a time is a good number."""
-        drops: list[Drop] = []
-        spills: list[Drop] = []
-        for manifest in manifests:
-            if manifest.spill is not None:
-                # The spilled manifest goes last: while it is there, an interrupted free can be repeated.
-                spills.append((manifest.spill, b""))
-                try:
-                    extents = (await self._spilling.expand(manifest)).extents
-                except BlobMissing:
-                    continue
-                finally:
-                    self._spilling.forget(manifest)
-            else:
-                extents = manifest.extents
-            drops += ((extent, manifest.holder) for extent in extents if extent.blob)
+        drops, spills = await self._spilling.drops(manifests)
         freed = await self._drop(drops) if drops else 0
         return freed + (await self._drop(spills) if spills else 0)
 

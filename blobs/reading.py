@@ -8,23 +8,24 @@ import asyncio
 import errno
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from blobs.contract import KeySource
+from blobs.extents import overlaps
 from blobs.frames import (
     CONTEXT_LAST,
     CRC_BYTES,
     FIRST_NONCE,
-    FRAME_OVERHEAD,
     FRAME_SIZE,
     STORED_FRAME,
-    crc_matches,
-    decrypt_frame,
     frame_count,
+    open_frame,
+    stored_frame_length,
+    what_is_wrong,
 )
 from blobs.places import Places, in_pack
 from schemas.errors import BlobCorrupt, BlobMissing
@@ -175,27 +176,18 @@ class RangeReader:
             return self._read_cached(fd, buffer, offset)
 
     def _decrypt(self, extent: Extent, cipher: AESGCM, number: int, stored: memoryview) -> bytes:
-        last = number + 1 == frame_count(extent.length)
-        expected = extent.length - number * FRAME_SIZE if last else FRAME_SIZE
         try:
-            if len(stored) != expected + FRAME_OVERHEAD:
-                raise InvalidTag
-            return decrypt_frame(cipher, number, last, stored[:-CRC_BYTES])
+            return open_frame(cipher, number, extent.length, stored)
         except InvalidTag:
-            raise self._diagnose(extent, number, bytes(stored), expected) from None
+            raise self._diagnose(extent, number, bytes(stored)) from None
 
-    def _diagnose(self, extent: Extent, number: int, stored: bytes, expected: int) -> Exception:
+    def _diagnose(self, extent: Extent, number: int, stored: bytes) -> Exception:
         if not extent.blob:
             return BlobCorrupt(f"inline bytes: frame {number} does not verify")
         path, position = self._places.of(extent), extent.offset + number * STORED_FRAME
         if in_pack(extent) and self._was_freed(extent):
             return BlobMissing(f"{path}: the extent at byte {extent.offset} was freed")
-        if len(stored) < expected + FRAME_OVERHEAD:
-            why = f"ends after {len(stored)} of {expected + FRAME_OVERHEAD} bytes"
-        elif crc_matches(stored):
-            why = "does not verify under its data key, although its checksum matches"
-        else:
-            why = "does not match its checksum"
+        why = what_is_wrong(stored, stored_frame_length(number, extent.length))
         return BlobCorrupt(f"{path}: frame {number} at byte {position} {why}")
 
     def _pack(self, extent: Extent) -> OpenFile:
@@ -215,18 +207,6 @@ class RangeReader:
             return OpenFile(path)
         except FileNotFoundError:
             raise BlobMissing(f"blob {extent.blob.hex()} is not at {path}") from None
-
-
-def overlaps(extents: tuple[Extent, ...], start: int, end: int) -> Iterator[tuple[Extent, int, int]]:
-    """The extents that hold bytes of [start, end) of the object, each with the range inside it."""
-    base = 0
-    for extent in extents:
-        if base >= end:
-            return
-        following = base + extent.length
-        if following > start and extent.length:
-            yield extent, max(0, start - base), min(end, following) - base
-        base = following
 
 
 def _pread_all(file: OpenFile, size: int, offset: int) -> bytes:

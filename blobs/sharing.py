@@ -3,6 +3,7 @@
 import os
 
 from blobs.contract import KeySource
+from blobs.extents import rewrapped
 from blobs.places import Places, in_pack
 from blobs.references import References
 from schemas.errors import BlobMissing
@@ -24,7 +25,7 @@ def share_extents(
     and freeing takes the same lock."""
     if not holder:
         raise ValueError("a shared reference needs the name of its holder")
-    extents = tuple(_rewrapped(extent, keys, key_id) for extent in manifest.extents)
+    extents = tuple(rewrapped(extent, keys, key_id) for extent in manifest.extents)
     blobs = [extent for extent in extents if extent.blob]
     if blobs:
         with references.change():
@@ -32,13 +33,6 @@ def share_extents(
                 _require(places, references, extent)
                 references.add(extent.blob, extent.offset, holder, now)
     return Manifest(manifest.layout, extents, manifest.parts, manifest.inline, holder if blobs else b"")
-
-
-def _rewrapped(extent: Extent, keys: KeySource, key_id: str) -> Extent:
-    if not extent.stored:
-        return extent
-    data_key = keys.wrap(key_id, keys.unwrap(extent.key_id, extent.data_key))
-    return Extent(extent.blob, extent.offset, extent.stored, extent.length, key_id, data_key)
 
 
 def _require(places: Places, references: References, extent: Extent) -> None:

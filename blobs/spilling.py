@@ -1,11 +1,12 @@
 """Manifests too long for an event: stored as a blob of their own, encrypted like any other bytes."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from schemas.errors import BlobCorrupt
+from blobs.contract import Drop
+from schemas.errors import BlobCorrupt, BlobMissing
 from schemas.manifest import SPILL_BYTES, Extent, Manifest
 
 KEPT = 4  # expanded manifests remembered; each takes a few MB when it has ten thousand parts
@@ -48,6 +49,25 @@ class Spilling:
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return whole
+
+    async def drops(self, manifests: Sequence[Manifest]) -> tuple[list[Drop], list[Drop]]:
+        """What to let go of to free these: their extents, then the blobs of spilled manifests. Those go
+        last: while one is there, an interrupted free can be repeated."""
+        extents: list[Drop] = []
+        spills: list[Drop] = []
+        for manifest in manifests:
+            if manifest.spill is not None:
+                spills.append((manifest.spill, b""))
+                try:
+                    whole = await self.expand(manifest)
+                except BlobMissing:
+                    continue
+                finally:
+                    self.forget(manifest)
+            else:
+                whole = manifest
+            extents += ((extent, manifest.holder) for extent in whole.extents if extent.blob)
+        return extents, spills
 
     def forget(self, manifest: Manifest) -> None:
         """Its blob was freed."""

@@ -135,7 +135,7 @@ def test_sweep_frees_what_nothing_names(tmp_path: Path) -> None:
                 lost.append(manifest)
         writer = blobs.writer(key)  # a process that dies while it streams
         await writer.write(bytes(3_000_000))
-        await asyncio.wait((writer._running,))  # type: ignore[arg-type]
+        await asyncio.wait((writer._slices._running,))  # type: ignore[arg-type]
         os.close(writer._fd)
 
     async def sweep(blobs: LocalBlobs, key: str) -> None:
