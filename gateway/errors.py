@@ -182,6 +182,78 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
         "aborted or completed.",
     ),
+    # configurations of buckets
+    errors.AccessControlListNotSupported: S3Error(
+        "AccessControlListNotSupported", 400, "The bucket does not allow ACLs"
+    ),
+    errors.AccessForbidden: S3Error(
+        "AccessForbidden",
+        403,
+        # AWS spells it so.
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, "
+        "request method / Access-Control-Request-Method or Access-Control-Request-Headers are not "
+        "whitelisted by the resource's CORS spec.",
+    ),
+    errors.BadRequest: S3Error("BadRequest", 400, "Bad Request"),
+    errors.ConfigurationTooLarge: S3Error("EntityTooLarge", 400, "Your request was too large."),
+    errors.InvalidBucketAclWithObjectOwnership: S3Error(
+        "InvalidBucketAclWithObjectOwnership",
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
+    errors.InvalidTargetBucketForLogging: S3Error(
+        "InvalidTargetBucketForLogging",
+        400,
+        "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate "
+        "grants for the log-delivery group.",
+    ),
+    errors.MalformedACLError: S3Error(
+        "MalformedACLError",
+        400,
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    ),
+    errors.MalformedPolicy: S3Error(
+        "MalformedPolicy", 400, "Policies must be valid JSON and the first byte must be '{'"
+    ),
+    errors.NoSuchBucketPolicy: S3Error("NoSuchBucketPolicy", 404, "The bucket policy does not exist"),
+    errors.NoSuchConfiguration: S3Error(
+        "NoSuchConfiguration", 404, "The specified configuration does not exist."
+    ),
+    errors.NoSuchCORSConfiguration: S3Error(
+        "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"
+    ),
+    errors.NoSuchLifecycleConfiguration: S3Error(
+        "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"
+    ),
+    errors.NoSuchPublicAccessBlock: S3Error(
+        "NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found"
+    ),
+    errors.NoSuchReplicationConfiguration: S3Error(
+        "ReplicationConfigurationNotFoundError", 404, "The replication configuration was not found"
+    ),
+    errors.NoSuchTagSet: S3Error("NoSuchTagSet", 404, "The TagSet does not exist"),
+    errors.NoSuchWebsiteConfiguration: S3Error(
+        "NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration"
+    ),
+    errors.OperationAborted: S3Error(
+        "OperationAborted",
+        409,
+        "A conflicting conditional operation is currently in progress against this resource. Try again.",
+    ),
+    errors.OwnershipControlsNotFound: S3Error(
+        "OwnershipControlsNotFoundError", 404, "The bucket ownership controls were not found"
+    ),
+    errors.TooManyConfigurations: S3Error(
+        "TooManyConfigurations",
+        400,
+        "You are attempting to create a new configuration but have already reached the 1,000-configuration "
+        "limit.",
+    ),
+    errors.UnresolvableGrantByEmailAddress: S3Error(
+        "UnresolvableGrantByEmailAddress",
+        400,
+        "The e-mail address you provided does not match any account on record.",
+    ),
 }
 
 

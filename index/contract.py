@@ -6,7 +6,7 @@ Keys order by the bytes of their UTF-8 (which is the order of their code points)
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from schemas.rows import Bucket, BucketEpoch, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
 
 
 class KeyWant(NamedTuple):
@@ -98,7 +98,22 @@ class PutBucket(NamedTuple):
 
 
 class RemoveBucket(NamedTuple):
+    """Delete the bucket and all its configurations."""
+
     row: Bucket
+
+
+class PutConfiguration(NamedTuple):
+    """Insert or replace the row (bucket, kind, identifier) of `configurations`."""
+
+    bucket_id: bytes
+    row: Configuration
+
+
+class RemoveConfiguration(NamedTuple):
+    bucket_id: bytes
+    kind: str
+    identifier: str
 
 
 Change = (
@@ -112,6 +127,8 @@ Change = (
     | PutEpoch
     | PutBucket
     | RemoveBucket
+    | PutConfiguration
+    | RemoveConfiguration
 )
 
 
@@ -151,6 +168,9 @@ class IndexWriter(Protocol):
 
     async def bucket(self, name: str) -> Bucket | None:
         """The bucket of that name, seeing everything written so far."""
+
+    async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None:
+        """That configuration of the bucket, seeing everything written so far."""
 
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         """Write rows; nothing of it is visible to readers, or survives a crash, before `commit`."""
@@ -202,6 +222,13 @@ class IndexReader(Protocol):
 
     async def buckets(self, prefix: str, after: str, limit: int) -> list[Bucket]:
         """Buckets by name, those after `after` ("" for all)."""
+
+    async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None: ...
+
+    async def configurations(
+        self, bucket_id: bytes, kind: str, after: str | None, limit: int
+    ) -> list[Configuration]:
+        """The bucket's configurations of a kind by identifier, those after `after` (None: from the first)."""
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         """The head, unless it is a delete marker."""

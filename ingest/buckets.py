@@ -13,6 +13,7 @@ from schemas.errors import (
     BucketAlreadyOwnedByYou,
     BucketNotEmpty,
     ConditionalRequestConflict,
+    InvalidBucketState,
     NoSuchBucket,
     NoSuchUpload,
 )
@@ -94,6 +95,10 @@ async def _update(
         if not receipt.refusal:
             return msgspec.structs.replace(bucket, epoch=receipt.epoch, versioning=versioning, status=status)
         fresh = await ports.directory.refresh(bucket.name)
+        if receipt.refusal == "invalid-bucket-state":
+            raise InvalidBucketState(
+                "The bucket's replication or Object Lock configuration needs its versioning to be enabled."
+            )
         if receipt.refusal == "no-such-bucket" or fresh is None or fresh.bucket_id != bucket.bucket_id:
             raise NoSuchBucket("The specified bucket does not exist", BucketName=bucket.name)
         if fresh.status != bucket.status:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from ingest.buckets import create_bucket, delete_bucket, set_versioning
+from ingest.configurations import configure_bucket
 from ingest.copy_object import copy_object
 from ingest.delete_object import delete_object
 from ingest.multipart import abort_upload, complete_upload, copy_part, create_upload, put_part
@@ -18,6 +19,8 @@ from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.put_object import put_object
 from ingest.results import CompletedPart, DeleteResult, PartResult, PutResult
+from schemas.configurations.documents import encode_document
+from schemas.configurations.kinds import Kind, T
 from schemas.events import Condition, Origin
 from schemas.rows import Attributes, Bucket, ObjectVersion, Upload
 
@@ -142,6 +145,24 @@ class Producer:
     ) -> Awaitable[Bucket]:
         """Acknowledged once every partition has applied it."""
         return set_versioning(self._ports, bucket, versioning, origin)
+
+    def configure_bucket(
+        self,
+        bucket: Bucket,
+        kind: Kind[T],
+        configuration: T | None,
+        origin: Origin,
+        identifier: str = "",
+        checked: tuple[str, ...] = (),
+    ) -> Awaitable[None]:
+        """Set a configuration of the bucket, or remove it (None); in force everywhere when this returns.
+
+        checked  names of the kinds that it was checked against as `bucket` tells of them: when one of them
+                 has changed since, OperationAborted is raised
+
+        Raises NoSuchBucket, TooManyConfigurations, InvalidBucketState, ConfigurationTooLarge."""
+        document = None if configuration is None else encode_document(configuration)
+        return configure_bucket(self._ports, bucket, kind.name, identifier, document, origin, checked)
 
 
 __all__ = ["CompletedPart", "Producer"]

@@ -23,8 +23,7 @@ from schemas.errors import LogCorrupt
 from schemas.events import (
     OBJECT_VERSIONS,
     RULES_VERSION,
-    BucketCreate,
-    BucketUpdate,
+    BucketConfigure,
     Event,
     ObjectEvent,
     PolicyEvent,
@@ -137,10 +136,13 @@ class Materializer:
         return decisions
 
     async def _decide_policy(self, event: Event, moment: Moment) -> Decision:
-        if not isinstance(event, BucketCreate | BucketUpdate):
+        if not isinstance(event, PolicyEvent):
             raise LogCorrupt(f"{type(event).__name__} does not belong in the topic {self._topic}")
-        policy: PolicyEvent = event
-        decision = apply_policy_event(policy, await self._index.bucket(policy_name(policy)), moment)
+        known = await self._index.bucket(policy_name(event))
+        present = None
+        if isinstance(event, BucketConfigure):
+            present = await self._index.configuration(event.bucket_id, event.kind, event.identifier)
+        decision = apply_policy_event(event, known, present, moment)
         if decision.changes:
             await self._index.write(self._partition, decision.changes)
         return decision
@@ -167,7 +169,7 @@ class Materializer:
                 f"the event in {where} was written for version {event.rules} of the rules, and this "
                 f"program knows version {RULES_VERSION}: upgrade it before it reads this log"
             )
-        if isinstance(event, BucketCreate | BucketUpdate) != (self._topic != OBJECT_VERSIONS):
+        if isinstance(event, PolicyEvent) != (self._topic != OBJECT_VERSIONS):
             raise LogCorrupt(f"{type(event).__name__} in {where} does not belong in this topic")
         return event
 

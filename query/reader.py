@@ -1,15 +1,18 @@
 """The read API: what the gateway reads with, in one class. Every read sees every acknowledged write."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from typing import Any
 
 from blobs.contract import BlobStore
 from index.contract import IndexReader
 from index.directory import BucketDirectory
+from query.configurations import Configurations
 from query.get_object import find_object, part_range, stream_object
 from query.list_objects import list_objects
 from query.list_uploads import list_uploads
 from query.list_versions import list_versions
 from query.pages import ObjectPage, UploadPage, VersionPage
+from schemas.configurations.kinds import Kind, T
 from schemas.errors import NoSuchBucket, NoSuchUpload
 from schemas.manifest import Manifest, PartInfo
 from schemas.rows import Bucket, ObjectVersion, Part, Upload
@@ -22,6 +25,7 @@ class Reader:
         self._index = index
         self._directory = directory
         self._blobs = blobs
+        self._configurations = Configurations(index)
 
     async def bucket(self, name: str) -> Bucket:
         """Raises NoSuchBucket."""
@@ -33,6 +37,18 @@ class Reader:
     def buckets(self, prefix: str = "", after: str = "", limit: int = 10_000) -> Awaitable[list[Bucket]]:
         """Buckets in order of their names, those after `after`."""
         return self._index.buckets(prefix, after, limit)
+
+    def configuration(
+        self, bucket: Bucket, kind: Kind[T], identifier: str = ""
+    ) -> Coroutine[Any, Any, T | None]:
+        """A configuration of the bucket, None when it has none of that kind (or id)."""
+        return self._configurations.get(bucket, kind, identifier)
+
+    def configurations(
+        self, bucket: Bucket, kind: Kind[T], after: str | None, limit: int
+    ) -> Coroutine[Any, Any, list[tuple[str, T]]]:
+        """Configurations of a kind with ids, in order of the ids, those after `after` (None: all)."""
+        return self._configurations.page(bucket, kind, after, limit)
 
     def find(self, bucket: Bucket, key: str, version: str | None = None) -> Awaitable[ObjectVersion]:
         """The object of that key, or that version of it.

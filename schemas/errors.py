@@ -250,5 +250,87 @@ class NoSuchUpload(StrandlineError):
     """The multipart upload does not exist, was completed or aborted."""
 
 
+# --- configurations of buckets -----------------------------------------------------------------------
+class AccessControlListNotSupported(StrandlineError):
+    """ACLs are disabled: the bucket's owner owns every object in it."""
+
+
+class AccessForbidden(StrandlineError):
+    """A preflight request that no CORS rule allows."""
+
+
+class BadRequest(StrandlineError):
+    """A preflight request that lacks what it needs."""
+
+
+class ConfigurationTooLarge(StrandlineError):
+    """A configuration of more bytes than an event holds."""
+
+
+class InvalidBucketAclWithObjectOwnership(StrandlineError):
+    """ACLs are to be disabled, and the bucket's ACL grants something to others."""
+
+
+class InvalidTargetBucketForLogging(StrandlineError):
+    """Access logs cannot be delivered to that bucket."""
+
+
+class MalformedACLError(StrandlineError):
+    """An ACL that does not follow the schema."""
+
+
+class MalformedPolicy(StrandlineError):
+    """A bucket policy that is not one; the message says why."""
+
+
+class NoSuchBucketPolicy(StrandlineError):
+    """The bucket has no policy."""
+
+
+class NoSuchConfiguration(StrandlineError):
+    """The bucket has no analytics, metrics, inventory or tiering configuration of that id."""
+
+
+class NoSuchCORSConfiguration(StrandlineError):
+    """The bucket has no CORS configuration."""
+
+
+class NoSuchLifecycleConfiguration(StrandlineError):
+    """The bucket has no lifecycle configuration."""
+
+
+class NoSuchPublicAccessBlock(StrandlineError):
+    """The bucket has no public access block."""
+
+
+class NoSuchReplicationConfiguration(StrandlineError):
+    """The bucket has no replication configuration."""
+
+
+class NoSuchTagSet(StrandlineError):
+    """The bucket has no tags."""
+
+
+class NoSuchWebsiteConfiguration(StrandlineError):
+    """The bucket has no website configuration."""
+
+
+class OperationAborted(StrandlineError):
+    """The bucket was changed by somebody else at the same moment."""
+
+
+class OwnershipControlsNotFound(StrandlineError):
+    """The bucket has no ownership controls."""
+
+
+class TooManyConfigurations(StrandlineError):
+    """The bucket has as many configurations of that kind as it may have."""
+
+
+class UnresolvableGrantByEmailAddress(StrandlineError):
+    """A grant to somebody by an e-mail address that no account has."""
+
+
+# --- this program's own --------------------------------------------------------------------------------
 class ConfigurationError(StrandlineError):
     """A setting, flag or file that cannot be used: told in one line, with a non-zero exit."""

@@ -163,8 +163,26 @@ class BucketUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     rules: int = RULES_VERSION
 
 
+class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="bucket.configure/1"):
+    """Set a configuration of a bucket, or remove it (`document` None). The last one wins.
+
+    kind, identifier, document  as in schemas.rows.Configuration
+    seen  kinds that the document was checked against, each with the seq it had then (0: not configured);
+          apply refuses the event when one of them has changed since
+    """
+
+    origin: Origin
+    name: str
+    bucket_id: bytes
+    kind: str
+    identifier: str
+    document: bytes | None
+    seen: dict[str, int] = {}
+    rules: int = RULES_VERSION
+
+
 ObjectEvent = ObjectPut | ObjectDelete | UploadCreate | PartPut | UploadAbort | EpochSet
-PolicyEvent = BucketCreate | BucketUpdate
+PolicyEvent = BucketCreate | BucketUpdate | BucketConfigure
 Event = ObjectEvent | PolicyEvent
 
 _encoder = msgspec.msgpack.Encoder()

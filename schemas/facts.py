@@ -16,6 +16,7 @@ FactType = Literal[
     "upload.aborted",
     "bucket.created",
     "bucket.updated",
+    "bucket.configured",  # a configuration was set or removed
     "bucket.deleted",
     "epoch.set",
     "refused",
@@ -29,6 +30,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     seq, time  of the source event: its place in the log, its commit time in Unix milliseconds
     outcome    why the event was refused (schemas.receipts.Refusal), or ""
     freed      bytes that nothing refers to any more, for the collector
+    configuration  of bucket.configured: which kind
     """
 
     seq: int
@@ -43,6 +45,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outcome: str = ""
     upload_id: str = ""
     freed: tuple[Manifest, ...] = ()
+    configuration: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

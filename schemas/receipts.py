@@ -15,6 +15,9 @@ Refusal = Literal[
     "no-such-key",  # If-Match on a key that is not there
     "no-such-version",
     "no-such-upload",
+    "too-many-configurations",  # of that kind, in this bucket
+    "configuration-changed",  # one that the new one was checked against
+    "invalid-bucket-state",  # the versioning and the configurations of the bucket do not go together
     "part-landed-since",  # Complete or Abort raced with a part: read the parts anew and try again
 ]
 

@@ -11,11 +11,23 @@ Versioning = Literal["unversioned", "enabled", "suspended"]
 BucketStatus = Literal["open", "fenced", "deleted"]
 
 
+class Configured(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That a bucket has configurations of a kind.
+
+    seq    the event that changed one of them last
+    count  how many there are; more than 1 only of kinds whose configurations have ids
+    """
+
+    seq: int
+    count: int
+
+
 class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A bucket. `epoch` grows with every change that decides the fate of its objects.
 
-    created_at  Unix milliseconds
-    key_id      the bucket key that wraps the data keys of new objects
+    created_at      Unix milliseconds
+    key_id          the bucket key that wraps the data keys of new objects
+    configurations  what it is configured with, by kind; the documents are rows of their own
     """
 
     bucket_id: bytes
@@ -27,6 +39,22 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     versioning: Versioning = "unversioned"
     status: BucketStatus = "open"
     key_id: str = ""
+    configurations: dict[str, Configured] = {}
+
+
+class Configuration(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One configuration of a bucket (schemas.configurations).
+
+    kind        "cors", "lifecycle" …
+    identifier  tells those of a kind apart (an inventory's id …); "" where a bucket has one only
+    seq         the event that set it
+    document    schemas.configurations.documents
+    """
+
+    kind: str
+    identifier: str
+    seq: int
+    document: bytes
 
 
 class BucketEpoch(msgspec.Struct, frozen=True, array_like=True, gc=False):

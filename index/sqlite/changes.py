@@ -8,16 +8,19 @@ from index.contract import (
     Change,
     ClearHead,
     PutBucket,
+    PutConfiguration,
     PutEpoch,
     PutPart,
     PutUpload,
     PutVersion,
     RemoveBucket,
+    RemoveConfiguration,
     RemoveUpload,
     RemoveVersion,
     SetHead,
 )
 from index.sqlite.rows import (
+    configuration_seed,
     epoch_seed,
     key_seed,
     listing,
@@ -49,6 +52,10 @@ _REMOVE_PARTS = "DELETE FROM parts WHERE upload_id = ?"
 _PUT_EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?)"
 _PUT_BUCKET = "INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?, ?)"
 _REMOVE_BUCKET = "DELETE FROM buckets WHERE name = ? AND bucket_id = ?"
+
+_REMOVE_ITS_CONFIGURATIONS = "DELETE FROM configurations WHERE bucket_id = ?"
+_PUT_CONFIGURATION = "INSERT OR REPLACE INTO configurations VALUES (?, ?, ?, ?)"
+_REMOVE_CONFIGURATION = "DELETE FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
 
 _Place = tuple[bytes, str, int]
 _Key = tuple[bytes, str]
@@ -137,5 +144,12 @@ def _write_one(connection: sqlite3.Connection, partition: int, change: Change) -
             ))  # fmt: skip
         case RemoveBucket(row):
             execute(_REMOVE_BUCKET, (row.name, row.bucket_id))
+            execute(_REMOVE_ITS_CONFIGURATIONS, (row.bucket_id,))
+        case PutConfiguration(bucket_id, configuration):
+            kind, identifier = configuration.kind, configuration.identifier
+            record = seal_row(configuration, configuration_seed(bucket_id, kind, identifier))
+            execute(_PUT_CONFIGURATION, (bucket_id, kind, identifier, record))
+        case RemoveConfiguration(bucket_id, kind, identifier):
+            execute(_REMOVE_CONFIGURATION, (bucket_id, kind, identifier))
         case _:
             raise TypeError(f"no statement for {type(change).__name__}")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.sqlite.failures import translate
-from index.sqlite.schema import check_schema, create_tables, schema_version, upgrade
+from index.sqlite.schema import SCHEMA_VERSION, check_schema, create_tables, schema_version, upgrade
 from schemas.errors import ConfigurationError
 
 PAGE_SIZE = 4096
@@ -35,13 +35,19 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write. Raises ConfigurationError when there is no index at `path`."""
+    """A connection that cannot write. Raises ConfigurationError when there is no index at `path`, or one
+    that a writer has to upgrade first."""
     if not path.is_file():
         raise ConfigurationError(f"there is no index at {path}: start the server once, or rebuild the index")
     connection = _connect(path, READER_CACHE_KIB)
     with _closed_on_failure(connection, path):
         connection.execute("PRAGMA query_only = ON")
         check_schema(connection, path)
+        if (version := schema_version(connection)) < SCHEMA_VERSION:
+            raise ConfigurationError(
+                f"the index {path} has schema version {version}, and this program reads version "
+                f"{SCHEMA_VERSION}: the server upgrades it when it starts"
+            )
     return connection
 
 

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from index.sqlite.rows import (
     BUCKET,
+    CONFIGURATION,
     EPOCH,
     PART,
     UPLOAD,
+    configuration_seed,
     epoch_seed,
     key_seed,
     listing_crc,
@@ -80,6 +82,12 @@ def _check_epoch(row: Row) -> None:
     _same(row, (partition, kept.bucket_id))
 
 
+def _check_configuration(row: Row) -> None:
+    bucket_id, kind, identifier, record = row
+    kept = open_row(record, configuration_seed(bucket_id, kind, identifier), CONFIGURATION, "")
+    _same(row, (bucket_id, kept.kind, kept.identifier))
+
+
 def _same(row: Row, expected: Row) -> None:
     if row[: len(expected)] != expected:
         raise IndexCorrupt("the columns differ from the record")
@@ -103,6 +111,7 @@ TABLES = (
     Table("object_payloads", "bucket_id, key, rank, payload", 3, _check_payload),
     Table("uploads", "bucket_id, key, upload_id, record", 3, _check_upload),
     Table("parts", "upload_id, number, record", 2, _check_part),
+    Table("configurations", "bucket_id, kind, identifier, record", 3, _check_configuration),
     Table("epochs", "partition, bucket_id, record", 2, _check_epoch),
 )
 

@@ -13,8 +13,10 @@ from index.sqlite.neighbours import check_neighbours
 from index.sqlite.progress import read_position
 from index.sqlite.rows import (
     BUCKET,
+    CONFIGURATION,
     PART,
     UPLOAD,
+    configuration_seed,
     damaged,
     key_seed,
     name_seed,
@@ -23,10 +25,15 @@ from index.sqlite.rows import (
 )
 from index.sqlite.versions import Versions
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, Configuration, ObjectVersion, Part, Upload
 
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
 _BUCKETS = "SELECT name, record FROM buckets WHERE name > ? AND name >= ? ORDER BY name LIMIT ?"
+_CONFIGURATION = "SELECT record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
+_CONFIGURATIONS = (
+    "SELECT identifier, record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier {} ? "
+    "ORDER BY identifier LIMIT ?"
+)
 _LISTING = (
     "SELECT key, size, etag, created_at, storage_class, owner_id, checksum_algorithm, checksum_type, "
     "listing_crc FROM current WHERE bucket_id = ? AND key {} ? {} ORDER BY key LIMIT ?"
@@ -104,6 +111,17 @@ class SqliteReader:
     async def buckets(self, prefix: str, after: str, limit: int) -> list[Bucket]:
         rows = self._rows(_BUCKETS, (after, prefix, limit))
         return [self._open_bucket(name, record) for name, record in rows if name.startswith(prefix)]
+
+    async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None:
+        found = self._rows(_CONFIGURATION, (bucket_id, kind, identifier))
+        return _open_configuration(bucket_id, kind, identifier, found[0][0]) if found else None
+
+    async def configurations(
+        self, bucket_id: bytes, kind: str, after: str | None, limit: int
+    ) -> list[Configuration]:
+        query = _CONFIGURATIONS.format(">=" if after is None else ">")
+        rows = self._rows(query, (bucket_id, kind, after or "", limit))
+        return [_open_configuration(bucket_id, kind, *row) for row in rows]
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         if self._heads is None:
@@ -247,6 +265,11 @@ class SqliteReader:
         if row.upload_id != upload_id:
             raise damaged("uploads", bucket_id, key)
         return row
+
+
+def _open_configuration(bucket_id: bytes, kind: str, identifier: str, record: bytes) -> Configuration:
+    where = f"of table configurations, bucket {bucket_id.hex()}, {kind} {identifier!r}"
+    return open_row(record, configuration_seed(bucket_id, kind, identifier), CONFIGURATION, where)
 
 
 def _open_part(upload_id: str, number: int, record: bytes) -> Part:

@@ -14,7 +14,7 @@ import msgspec
 from index.contract import ListEntry, PendingFacts
 from index.sqlite.crc import crc32c
 from schemas.errors import IndexCorrupt
-from schemas.rows import Bucket, BucketEpoch, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
 
 DETACHED = 1  # flag: the inline payload lies in `object_payloads`
 DETACH_BYTES = 100  # inline payloads up to this many bytes stay in the record
@@ -25,6 +25,7 @@ T = TypeVar("T")
 _encode: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 _decode_version: Callable[[bytes], ObjectVersion] = msgspec.msgpack.Decoder(ObjectVersion).decode
 BUCKET = msgspec.msgpack.Decoder(Bucket)
+CONFIGURATION = msgspec.msgpack.Decoder(Configuration)
 EPOCH = msgspec.msgpack.Decoder(BucketEpoch)
 UPLOAD = msgspec.msgpack.Decoder(Upload)
 PART = msgspec.msgpack.Decoder(Part)
@@ -45,6 +46,10 @@ def name_seed(name: str, number: int = 0) -> int:
 
 def epoch_seed(partition: int, bucket_id: bytes) -> int:
     return crc32c(b"%b\0%d" % (bucket_id, partition))
+
+
+def configuration_seed(bucket_id: bytes, kind: str, identifier: str) -> int:
+    return crc32c(b"%b%b\0%b" % (bucket_id, kind.encode(), identifier.encode()))
 
 
 def seal(body: bytes, seed: int, flags: bytes = b"\0") -> bytes:

@@ -14,7 +14,18 @@ APPLICATION_ID = 0x5374726C  # "Strl", in the file's header
 # SQLite keeps whole rows in the inner pages of a WITHOUT ROWID table, so that is for narrow rows only: with
 # records in it, a page holds seven rows, and a million keys make a tree of seven levels. Tables with
 # records have rowids (inner pages of hundreds of entries) and a narrow index on their key.
+CONFIGURATIONS = """
+    CREATE TABLE configurations (
+        bucket_id BLOB NOT NULL,
+        kind TEXT NOT NULL,
+        identifier TEXT NOT NULL,
+        record BLOB NOT NULL,
+        PRIMARY KEY (bucket_id, kind, identifier)
+    )
+    """
+
 TABLES = (
+    CONFIGURATIONS,
     """
     CREATE TABLE buckets (
         name TEXT PRIMARY KEY,
@@ -101,7 +112,6 @@ TABLES = (
         partition INTEGER NOT NULL,
         next_offset INTEGER NOT NULL,
         crc INTEGER NOT NULL,
-        last_time INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (topic, partition)
     ) WITHOUT ROWID
     """,
@@ -118,9 +128,7 @@ TABLES = (
 
 
 # What makes a file of that version one of the next.
-UPGRADES: dict[int, tuple[str, ...]] = {
-    1: ("ALTER TABLE positions ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0",),
-}
+UPGRADES: dict[int, tuple[str, ...]] = {1: (CONFIGURATIONS,)}
 
 
 def create_tables(connection: sqlite3.Connection) -> None:

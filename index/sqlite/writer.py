@@ -13,11 +13,22 @@ from index.sqlite.checkpoint import Checkpointer
 from index.sqlite.connection import open_writer
 from index.sqlite.failures import translate
 from index.sqlite.progress import Progress
-from index.sqlite.rows import BUCKET, EPOCH, PART, UPLOAD, epoch_seed, key_seed, name_seed, open_row
+from index.sqlite.rows import (
+    BUCKET,
+    CONFIGURATION,
+    EPOCH,
+    PART,
+    UPLOAD,
+    configuration_seed,
+    epoch_seed,
+    key_seed,
+    name_seed,
+    open_row,
+)
 from index.sqlite.versions import Versions
 from schemas.errors import StrandlineError
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, BucketEpoch, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Part, Upload
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +36,7 @@ WAL_LIMIT = 64 * 1024 * 1024  # bytes of write-ahead log at which a checkpoint s
 
 _EPOCH = "SELECT record FROM epochs WHERE partition = ? AND bucket_id = ?"
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
+_CONFIGURATION = "SELECT record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
 _UPLOAD = "SELECT record FROM uploads WHERE bucket_id = ? AND key = ? AND upload_id = ?"
 _PART = "SELECT record FROM parts WHERE upload_id = ? AND number = ?"
 
@@ -94,6 +106,17 @@ class SqliteWriter:
         if found is None:
             return None
         return open_row(found[0], name_seed(name), BUCKET, f"of table buckets, bucket {name}")
+
+    async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None:
+        place = bucket_id, kind, identifier
+        try:
+            found = self._connection.execute(_CONFIGURATION, place).fetchone()
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+        if found is None:
+            return None
+        where = f"of table configurations, bucket {bucket_id.hex()}, {kind} {identifier!r}"
+        return open_row(found[0], configuration_seed(*place), CONFIGURATION, where)
 
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         while self._gate is not None and not self._connection.in_transaction:

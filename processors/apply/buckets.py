@@ -4,6 +4,7 @@ import msgspec
 
 from index.contract import PutBucket, PutEpoch, RemoveBucket
 from processors.apply.decision import Decision, Moment, bare_fact, refuse
+from schemas.configurations.kinds import NEED_VERSIONING
 from schemas.events import BucketCreate, BucketUpdate, EpochSet
 from schemas.receipts import Receipt
 from schemas.rows import Bucket, BucketEpoch
@@ -34,6 +35,8 @@ def apply_bucket_update(event: BucketUpdate, known: Bucket | None, moment: Momen
         return refuse("no-such-bucket", moment, event.origin, event.bucket_id)
     if known.epoch != event.expected_epoch:
         return refuse("stale-epoch", moment, event.origin, event.bucket_id)
+    if event.versioning != "enabled" and not NEED_VERSIONING.isdisjoint(known.configurations):
+        return refuse("invalid-bucket-state", moment, event.origin, event.bucket_id)
     row = msgspec.structs.replace(
         known, versioning=event.versioning, status=event.status, epoch=known.epoch + 1
     )

@@ -2,12 +2,14 @@
 
 from index.contract import KeyState, KeyWant
 from processors.apply.buckets import apply_bucket_create, apply_bucket_update, apply_epoch_set
+from processors.apply.configurations import apply_bucket_configure
 from processors.apply.decision import Decision, Moment, freed, refuse
 from processors.apply.delete import apply_delete
 from processors.apply.put import apply_put, brought_by_put, spilled_only
 from processors.apply.uploads import apply_part_put, apply_upload_abort, apply_upload_create
 from schemas.events import (
     BucketCreate,
+    BucketUpdate,
     EpochSet,
     ObjectDelete,
     ObjectEvent,
@@ -19,7 +21,7 @@ from schemas.events import (
 )
 from schemas.manifest import Manifest
 from schemas.receipts import Refusal
-from schemas.rows import Bucket, BucketEpoch
+from schemas.rows import Bucket, BucketEpoch, Configuration
 
 NO_STATE = KeyState()
 
@@ -59,16 +61,21 @@ def apply_object_event(
     raise TypeError(f"no rule for {type(event).__name__}")
 
 
-def apply_policy_event(event: PolicyEvent, known: Bucket | None, moment: Moment) -> Decision:
-    """Decide one event of `policies` against the bucket that has its name now."""
-    if type(event) is BucketCreate:
+def apply_policy_event(
+    event: PolicyEvent, known: Bucket | None, present: Configuration | None, moment: Moment
+) -> Decision:
+    """Decide one event of `policies` against the bucket that has its name now, and the configuration that
+    the event replaces."""
+    if isinstance(event, BucketCreate):
         return apply_bucket_create(event, known, moment)
-    return apply_bucket_update(event, known, moment)  # type: ignore[arg-type]
+    if isinstance(event, BucketUpdate):
+        return apply_bucket_update(event, known, moment)
+    return apply_bucket_configure(event, known, present, moment)
 
 
 def policy_name(event: PolicyEvent) -> str:
     """The bucket name that the event is about."""
-    return event.bucket.name if type(event) is BucketCreate else event.name  # type: ignore[union-attr]
+    return event.bucket.name if isinstance(event, BucketCreate) else event.name
 
 
 def _epoch_refusal(event: ObjectEvent, epoch: BucketEpoch | None) -> Refusal:

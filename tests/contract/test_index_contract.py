@@ -18,11 +18,13 @@ from index.contract import (
     ListEntry,
     PendingFacts,
     PutBucket,
+    PutConfiguration,
     PutEpoch,
     PutPart,
     PutUpload,
     PutVersion,
     RemoveBucket,
+    RemoveConfiguration,
     RemoveUpload,
     RemoveVersion,
     SetHead,
@@ -32,7 +34,17 @@ from index.sqlite.writer import SqliteWriter
 from schemas.events import OBJECT_VERSIONS, POLICIES
 from schemas.ids import version_id
 from schemas.manifest import Extent, Manifest, PartInfo
-from schemas.rows import Attributes, Bucket, BucketEpoch, Checksum, ObjectVersion, Part, Upload
+from schemas.rows import (
+    Attributes,
+    Bucket,
+    BucketEpoch,
+    Checksum,
+    Configuration,
+    Configured,
+    ObjectVersion,
+    Part,
+    Upload,
+)
 
 BUCKET = b"b" * 16
 OTHER = b"c" * 16
@@ -604,5 +616,44 @@ def test_readers_go_on_while_the_writer_checkpoints(run: Any) -> None:
             assert found == version("k", rank)
             await checkpoint
         assert await engine.reader.list_versions(BUCKET, "", None, None, 9) == [version("k", 39)]
+
+    run(body)
+
+
+def test_configurations_of_a_bucket(run: Any) -> None:
+    async def body(engine: Engine) -> None:
+        reader, writer = engine.reader, engine.writer
+        photos = bucket("photos", configurations={"cors": Configured(7, 1)})
+        cors = Configuration("cors", "", 7, b"{}" * 50_000)
+        reports = [Configuration("inventory", name, 8, name.encode()) for name in ("a", "b", "b.c", "ü")]
+        await writer.write(0, [PutBucket(photos), PutConfiguration(photos.bucket_id, cors)])
+        assert await writer.configuration(photos.bucket_id, "cors", "") == cors
+        assert await reader.configuration(photos.bucket_id, "cors", "") is None
+        await put(engine, *[PutConfiguration(photos.bucket_id, row) for row in reversed(reports)])
+        assert await reader.bucket("photos") == photos
+        assert await reader.configuration(photos.bucket_id, "cors", "") == cors
+        assert await reader.configuration(photos.bucket_id, "cors", "x") is None
+        assert await reader.configuration(OTHER, "cors", "") is None
+        assert await reader.configurations(photos.bucket_id, "inventory", None, 9) == reports
+        assert await reader.configurations(photos.bucket_id, "inventory", "a", 2) == reports[1:3]
+        assert await reader.configurations(photos.bucket_id, "metrics", None, 9) == []
+
+        newer = msgspec.structs.replace(cors, seq=9, document=b"[]")
+        await put(
+            engine, PutConfiguration(photos.bucket_id, newer),
+            RemoveConfiguration(photos.bucket_id, "inventory", "b"),
+            RemoveConfiguration(photos.bucket_id, "inventory", "b"),
+        )  # fmt: skip
+        assert await reader.configuration(photos.bucket_id, "cors", "") == newer
+        left = await reader.configurations(photos.bucket_id, "inventory", None, 9)
+        assert [row.identifier for row in left] == ["a", "b.c", "ü"]
+
+        # They go with their bucket, and only with it.
+        await put(engine, RemoveBucket(bucket("others")))
+        assert await reader.configuration(photos.bucket_id, "cors", "") == newer
+        await put(engine, RemoveBucket(photos))
+        assert await reader.configuration(photos.bucket_id, "cors", "") is None
+        assert await reader.configurations(photos.bucket_id, "inventory", None, 9) == []
+        assert await writer.configuration(photos.bucket_id, "cors", "") is None
 
     run(body)

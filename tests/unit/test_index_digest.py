@@ -6,13 +6,22 @@ from typing import Any
 
 import pytest
 
-from index.contract import PendingFacts, PutBucket, PutEpoch, PutPart, PutUpload, PutVersion, SetHead
+from index.contract import (
+    PendingFacts,
+    PutBucket,
+    PutConfiguration,
+    PutEpoch,
+    PutPart,
+    PutUpload,
+    PutVersion,
+    SetHead,
+)
 from index.sqlite.differences import Difference, diff
 from index.sqlite.digest import digest_index
 from index.sqlite.writer import SqliteWriter
 from schemas.errors import ConfigurationError
 from schemas.events import OBJECT_VERSIONS, POLICIES
-from schemas.rows import BucketEpoch
+from schemas.rows import BucketEpoch, Configuration
 from tests.contract.test_index_contract import BUCKET, KEYS, bucket, part, upload, version
 
 ROWS: list[Any] = [
@@ -22,6 +31,7 @@ ROWS: list[Any] = [
     PutUpload(BUCKET, upload("k", "u")),
     PutPart("u", part(1)),
     PutBucket(bucket("photos")),
+    PutConfiguration(BUCKET, Configuration("cors", "", 1, b"{}")),
     PutEpoch(BucketEpoch(BUCKET, 1, "enabled", "open")),
 ]
 
