@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.errors import ConfigurationError, IndexCorrupt
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x5374726C  # "Strl", in the file's header
 
 # `record` is the whole row in msgpack, a flag byte and a checksum (rows.py). The columns beside it
@@ -112,6 +112,7 @@ TABLES = (
         partition INTEGER NOT NULL,
         next_offset INTEGER NOT NULL,
         crc INTEGER NOT NULL,
+        last_time INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (topic, partition)
     ) WITHOUT ROWID
     """,
@@ -128,7 +129,10 @@ TABLES = (
 
 
 # What makes a file of that version one of the next.
-UPGRADES: dict[int, tuple[str, ...]] = {1: (CONFIGURATIONS,)}
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (CONFIGURATIONS,),
+    2: ("ALTER TABLE positions ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0",),
+}
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
