@@ -1,5 +1,6 @@
 """Set and remove configurations of buckets: one event of `policies` each, decided in apply."""
 
+from ingest.buckets import submit_policy_event
 from ingest.ports import Ports
 from schemas.configurations.documents import DOCUMENT_LIMIT
 from schemas.errors import (
@@ -9,10 +10,8 @@ from schemas.errors import (
     OperationAborted,
     TooManyConfigurations,
 )
-from schemas.events import POLICIES, BucketConfigure, Origin, encode_event
+from schemas.events import BucketConfigure, Origin
 from schemas.rows import Bucket
-
-POLICY_PARTITION = 0
 
 
 async def configure_bucket(
@@ -31,7 +30,7 @@ async def configure_bucket(
         )
     seen = {name: told.seq if (told := bucket.configurations.get(name)) else 0 for name in checked}
     event = BucketConfigure(origin, bucket.name, bucket.bucket_id, kind, identifier, document, seen)
-    receipt = await ports.submitter.submit(POLICIES, POLICY_PARTITION, encode_event(event))
+    receipt = await submit_policy_event(ports, bucket.name, event)
     match receipt.refusal:
         case "":
             return
