@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from bench import compare, growth, machine, report, servers, workloads, wrk
+from compose.native.minio import find_minio
 
 STORES = ("strandline", "strandline-nosync", "minio")
 
@@ -84,7 +85,7 @@ def _growth(started: list[servers.Server], options: argparse.Namespace) -> None:
 
 
 def _save(kind: str, options: argparse.Namespace, content: dict[str, object]) -> None:
-    minio = servers.find_minio() if "minio" in options.stores else None
+    minio = find_minio() if "minio" in options.stores else None
     about = machine.describe(minio)
     about["filesystem"] = machine.filesystem_of(options.dir)
     about["load_average_at_end"] = machine.load_average()

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from bench.signing import Signer
 from bench.wrk import clean_environment
+from compose.native.minio import find_minio
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCESS_KEY = "benchaccesskey"
@@ -30,20 +30,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def find_minio() -> str:
-    """MinIO's binary: in the path, in .cache/bin, or built there with the Go tool chain."""
-    cached = ROOT / ".cache/bin/minio"
-    found = shutil.which("minio") or (str(cached) if cached.exists() else None)
-    if found:
-        return found
-    if not shutil.which("go"):
-        raise Unavailable("no minio in the path or in .cache/bin, and no Go to build it with")
-    print("building MinIO with go install (once, some minutes) …", flush=True)
-    if subprocess.run([str(ROOT / "scripts/install-minio")]).returncode:
-        raise Unavailable("scripts/install-minio failed")
-    return str(cached)
 
 
 @dataclass

@@ -5,6 +5,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ["tests.cluster.services"]
+
 NOT_INSTALLED = "is not installed"
 
 

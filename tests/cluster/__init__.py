@@ -1,0 +1,1 @@
+"""Cluster mode on real Kafka, Cassandra and zone stores."""
