@@ -24,6 +24,7 @@ NOTES: dict[str, str] = {
     "GetObject": "Ranges, conditions, partNumber, versionId, response-… overrides.",
     "GetBucketVersioning": "Without MfaDelete.",
     "GetObjectAttributes": "Parts in pages, each with its checksum.",
+    "PutObjectTagging": "At most 10 tags; in place, so a version keeps its id, ETag and date.",
     "HeadObject": "As GetObject.",
     "ListBuckets": "The caller's buckets; prefix, bucket-region and paging.",
     "ListDirectoryBuckets": "The same request as ListBuckets, which answers it.",

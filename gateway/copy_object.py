@@ -1,6 +1,9 @@
 """CopyObject: a new version with another object's bytes, by reference."""
 
 from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
 
 from gateway.checksums import algorithm_asked, type_element, value_element
 from gateway.conditions import write_condition
@@ -8,6 +11,7 @@ from gateway.copy_source import CopySource, check_copy_size, find_source
 from gateway.dates import iso_date
 from gateway.object_headers import XML_TYPE, attributes_of, quoted, storage_class_of, write_headers
 from gateway.request import Request, Response
+from gateway.tags import tags_of
 from gateway.xml import document, escape
 from ingest.results import PutResult
 from schemas.errors import InvalidArgument, InvalidRequest
@@ -23,7 +27,8 @@ async def copy_object(request: Request) -> Response:
     """CopyObject."""
     services = request.services
     headers = request.headers
-    replace = _replaces_metadata(headers)
+    replace = _replaces(headers, "metadata")
+    replace_tags = _replaces(headers, "tagging")
     algorithm = algorithm_asked(headers)
     condition = write_condition(headers)
     bucket = await services.reader.bucket(request.bucket)
@@ -31,7 +36,10 @@ async def copy_object(request: Request) -> Response:
     if not replace:
         _check_changes(request, source)
     check_copy_size(found.size)
-    attributes = attributes_of(headers) if replace else _kept(found, headers)
+    attributes = msgspec.structs.replace(
+        attributes_of(headers) if replace else _kept(found, headers),
+        tags=tags_of(headers) if replace_tags else found.attributes.tags,
+    )
     result = await services.producer.copy_object(
         bucket, request.key, found, attributes, request.origin(), algorithm, condition
     )
@@ -41,20 +49,13 @@ async def copy_object(request: Request) -> Response:
     return Response(200, answer, _result(result))
 
 
-def _replaces_metadata(headers: Mapping[str, str]) -> bool:
-    """Whether the request brings the attributes itself. Raises InvalidArgument for an unknown directive."""
-    directive = headers.get("x-amz-metadata-directive", "COPY")
+def _replaces(headers: Mapping[str, str], what: Literal["metadata", "tagging"]) -> bool:
+    """Whether the request brings the new object's metadata or tags itself, instead of having the source's
+    copied. Raises InvalidArgument for an unknown directive."""
+    header = f"x-amz-{what}-directive"
+    directive = headers.get(header, "COPY")
     if directive not in ("COPY", "REPLACE"):
-        raise InvalidArgument(
-            "Unknown metadata directive.",
-            ArgumentName="x-amz-metadata-directive",
-            ArgumentValue=directive,
-        )
-    tagging = headers.get("x-amz-tagging-directive", "COPY")
-    if tagging not in ("COPY", "REPLACE"):
-        raise InvalidArgument(
-            "Unknown tagging directive.", ArgumentName="x-amz-tagging-directive", ArgumentValue=tagging
-        )
+        raise InvalidArgument(f"Unknown {what} directive.", ArgumentName=header, ArgumentValue=directive)
     return directive == "REPLACE"
 
 

@@ -5,17 +5,16 @@ import logging
 from typing import NamedTuple
 
 from gateway.body import whole
-from gateway.checksums import announced
 from gateway.conditions import single_etag
 from gateway.copy_source import KEY_LIMIT
 from gateway.errors import s3_error
 from gateway.object_headers import XML_TYPE
+from gateway.payload_headers import require_digest
 from gateway.request import Request, Response
 from gateway.xml import Element, document, escape, parse
 from ingest.producer import Producer
 from ingest.results import DeleteResult
 from schemas.errors import (
-    InvalidRequest,
     KeyTooLong,
     MalformedXML,
     NotImplementedOperation,
@@ -46,7 +45,7 @@ async def delete_objects(request: Request) -> Response:
     """DeleteObjects: 200 with an outcome for each key, in the order of the request."""
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
-    _require_digest(request)
+    require_digest(request.headers)
     wanted, quiet = parse_delete(await whole(request, BODY_LIMIT))
     origin = request.origin()
     outcomes: list[str] = []
@@ -56,13 +55,6 @@ async def delete_objects(request: Request) -> Response:
             *(_delete(services.producer, bucket, one, origin, quiet) for one in group)
         )
     return Response(200, [XML_TYPE], document("DeleteResult", "".join(outcomes)))
-
-
-def _require_digest(request: Request) -> None:
-    """S3 wants proof that a list of things to delete arrived whole. Raises InvalidRequest."""
-    headers = request.headers
-    if "content-md5" not in headers and "x-amz-trailer" not in headers and announced(headers) is None:
-        raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 
 
 def parse_delete(body: bytes) -> tuple[list[Wanted], bool]:

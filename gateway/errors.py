@@ -137,6 +137,7 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "InvalidStorageClass", 400, "The storage class you specified is not valid"
     ),
     errors.InvalidTag: S3Error("InvalidTag", 400, "The tag provided was not a valid tag."),
+    errors.TooManyTags: S3Error("BadRequest", 400, "Object tags cannot be greater than 10"),
     errors.PreconditionFailed: S3Error(
         "PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold"
     ),

@@ -6,6 +6,7 @@ from binascii import a2b_qp
 from collections.abc import Mapping
 
 from gateway.dates import http_date
+from gateway.tags import tags_of
 from schemas.errors import InvalidRequest, InvalidStorageClass, MetadataTooLarge
 from schemas.rows import Attributes, Bucket, ObjectVersion
 
@@ -57,7 +58,8 @@ Headers = list[tuple[str, str]]
 def attributes_of(headers: Mapping[str, str]) -> Attributes:
     """What the headers of a write say about the object.
 
-    Raises MetadataTooLarge, InvalidStorageClass, InvalidRequest (a website redirect to nowhere).
+    Raises MetadataTooLarge, InvalidStorageClass, InvalidRequest (a website redirect to nowhere), and for
+    tags InvalidArgument, InvalidTag, TooManyTags.
     """
     system: dict[str, str] = {}
     metadata: dict[str, str] = {}
@@ -72,7 +74,7 @@ def attributes_of(headers: Mapping[str, str]) -> Attributes:
         _check_redirect(system["x-amz-website-redirect-location"])
     if metadata:
         check_metadata(metadata)
-    return Attributes(system, metadata, storage_class_of(headers))
+    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers))
 
 
 def storage_class_of(headers: Mapping[str, str]) -> str:
@@ -153,6 +155,8 @@ def version_headers(bucket: Bucket, version: ObjectVersion, length: int) -> Head
             headers.append((META_PREFIX + name, encode_word(value)))
     if bucket.versioning != "unversioned":
         headers.append(("x-amz-version-id", version.version))
+    if attributes.tags:
+        headers.append(("x-amz-tagging-count", str(len(attributes.tags))))
     if attributes.storage_class != "STANDARD":
         headers.append(("x-amz-storage-class", attributes.storage_class))
     return headers

@@ -71,6 +71,12 @@ def announced_checksum(headers: Mapping[str, str]) -> Announced:
     return Announced(algorithm, headers[header])
 
 
+def require_digest(headers: Mapping[str, str]) -> None:
+    """S3 wants proof that certain documents arrived whole. Raises InvalidRequest without any."""
+    if "content-md5" not in headers and _CHECKSUM_SIGNS.isdisjoint(headers):
+        raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+
+
 def _trailer(headers: Mapping[str, str]) -> str | None:
     text = headers.get("x-amz-trailer")
     if text is None:

@@ -20,7 +20,6 @@ ALLOWED_VALUES: dict[str, frozenset[str]] = {
     "x-amz-server-side-encryption": frozenset({"aes256"}),
     "x-amz-server-side-encryption-bucket-key-enabled": frozenset({"false"}),
     "x-amz-object-annotation-directive": frozenset({"copy", "exclude"}),
-    "x-amz-tagging": frozenset({""}),
 }
 
 # Headers that ask for something unbuilt whatever their value.
@@ -57,7 +56,6 @@ HARMLESS: dict[str, str] = {
     "x-amz-bypass-governance-retention": "nothing is under retention",
     "x-amz-optional-object-attributes": "nothing is archived, so there is no restore status to show",
     "x-amz-request-payer": "no bucket lets its requesters pay",
-    "x-amz-tagging-directive": "objects have no tags, so copying and replacing them is the same",
 }
 
 _ENCRYPTION = "x-amz-server-side-encryption"

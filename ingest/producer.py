@@ -19,6 +19,7 @@ from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.put_object import put_object
 from ingest.results import CompletedPart, DeleteResult, PartResult, PutResult
+from ingest.update_object import set_tags
 from schemas.configurations.documents import encode_document
 from schemas.configurations.kinds import Kind, T
 from schemas.events import Condition, Origin
@@ -66,6 +67,13 @@ class Producer:
         `current`; else PreconditionFailed."""
         condition = Condition(if_match=current.etag)
         return copy_object(self._ports, bucket, current.key, current, attributes, origin, None, condition)
+
+    def set_tags(
+        self, bucket: Bucket, key: str, tags: dict[str, str], origin: Origin, version: str | None = None
+    ) -> Awaitable[str]:
+        """Give an object, or one version of it, these tags and no others; returns the version's id.
+        Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
+        return set_tags(self._ports, bucket, key, tags, origin, version)
 
     def delete_object(
         self,

@@ -22,6 +22,7 @@ from schemas.events import (
     EpochSet,
     ObjectDelete,
     ObjectPut,
+    ObjectUpdate,
     Origin,
     PartPut,
     UploadAbort,
@@ -32,7 +33,7 @@ from schemas.partitioning import partition_of
 from schemas.receipts import Receipt
 from schemas.rows import Bucket
 
-KeyEvent = ObjectPut | ObjectDelete | UploadCreate | PartPut | UploadAbort
+KeyEvent = ObjectPut | ObjectDelete | ObjectUpdate | UploadCreate | PartPut | UploadAbort
 KeyEventT = TypeVar("KeyEventT", bound=KeyEvent)
 
 ATTEMPTS = 12

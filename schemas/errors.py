@@ -185,6 +185,10 @@ class InvalidTag(StrandlineError):
     """A tag that breaks the rules."""
 
 
+class TooManyTags(StrandlineError):
+    """More tags than an object or a bucket can have."""
+
+
 class PreconditionFailed(StrandlineError):
     """If-Match, If-None-Match, If-(Un)Modified-Since or their copy forms do not hold."""
 

@@ -85,6 +85,22 @@ class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     rules: int = RULES_VERSION
 
 
+class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="object.update/1"):
+    """Change what is said about a version, in place (`version` None: about the object). Its bytes and its
+    place among the versions stay; what is None is left as it is.
+
+    tags  the whole new set
+    """
+
+    origin: Origin
+    bucket_id: bytes
+    epoch: int
+    key: str
+    version: str | None = None
+    tags: dict[str, str] | None = None
+    rules: int = RULES_VERSION
+
+
 class UploadCreate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="upload.create/1"):
     """Begin a multipart upload."""
 
@@ -181,7 +197,7 @@ class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     rules: int = RULES_VERSION
 
 
-ObjectEvent = ObjectPut | ObjectDelete | UploadCreate | PartPut | UploadAbort | EpochSet
+ObjectEvent = ObjectPut | ObjectDelete | ObjectUpdate | UploadCreate | PartPut | UploadAbort | EpochSet
 PolicyEvent = BucketCreate | BucketUpdate | BucketConfigure
 Event = ObjectEvent | PolicyEvent
 

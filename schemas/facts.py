@@ -11,6 +11,7 @@ FactType = Literal[
     "object.created",
     "object.deleted",  # the object was removed for good
     "object.marked",  # a delete marker was put on the key
+    "object.updated",  # what is said about a version was changed; the origin's operation tells what
     "upload.created",
     "part.stored",
     "upload.aborted",

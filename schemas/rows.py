@@ -82,11 +82,13 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
               content-disposition, content-encoding, content-language, expires,
               x-amz-website-redirect-location
     metadata  user metadata, names lower case and without the x-amz-meta- prefix
+    tags      object tags, in the order given
     """
 
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
     storage_class: str = "STANDARD"
+    tags: dict[str, str] = {}
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -6,6 +6,7 @@ from processors.apply.configurations import apply_bucket_configure
 from processors.apply.decision import Decision, Moment, freed, refuse
 from processors.apply.delete import apply_delete
 from processors.apply.put import apply_put, brought_by_put, spilled_only
+from processors.apply.update import apply_update
 from processors.apply.uploads import apply_part_put, apply_upload_abort, apply_upload_create
 from schemas.events import (
     BucketCreate,
@@ -14,6 +15,7 @@ from schemas.events import (
     ObjectDelete,
     ObjectEvent,
     ObjectPut,
+    ObjectUpdate,
     PartPut,
     PolicyEvent,
     UploadAbort,
@@ -30,7 +32,7 @@ def want(event: ObjectEvent) -> KeyWant | None:
     """Which key state the event needs; None for an event that is not about a key."""
     if type(event) is ObjectPut:
         return KeyWant(event.bucket_id, event.key, None, event.upload_id)
-    if type(event) is ObjectDelete:
+    if type(event) is ObjectDelete or type(event) is ObjectUpdate:
         return KeyWant(event.bucket_id, event.key, event.version)
     if type(event) is PartPut:
         return KeyWant(event.bucket_id, event.key, None, event.upload_id, event.number)
@@ -58,6 +60,8 @@ def apply_object_event(
         return apply_upload_create(event, moment)
     if type(event) is UploadAbort:
         return apply_upload_abort(event, state, moment)
+    if type(event) is ObjectUpdate:
+        return apply_update(event, state, moment)
     raise TypeError(f"no rule for {type(event).__name__}")
 
 

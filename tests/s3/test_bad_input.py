@@ -238,7 +238,6 @@ def test_what_is_not_built_says_so(s3: Any, raw: Raw, bucket: str) -> None:
     for headers in (
         {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
         {"x-amz-object-lock-mode": "COMPLIANCE"},
-        {"x-amz-tagging": "a=1"},
         {"x-amz-acl": "public-read"},
         {"x-amz-grant-read": 'id="x"'},
         {"x-amz-server-side-encryption": "aws:kms"},

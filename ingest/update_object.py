@@ -1,0 +1,17 @@
+"""Change what is said about a version, in place: its tags."""
+
+from ingest.ports import Ports
+from ingest.submission import submit_key_event
+from schemas.events import ObjectUpdate, Origin
+from schemas.rows import Bucket
+
+
+async def set_tags(
+    ports: Ports, bucket: Bucket, key: str, tags: dict[str, str], origin: Origin, version: str | None = None
+) -> str:
+    """Give an object, or one version of it, these tags and no others; returns the version's id.
+
+    Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
+    event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, tags)
+    receipt = await submit_key_event(ports, bucket, event)
+    return receipt.version

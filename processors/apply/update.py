@@ -1,0 +1,35 @@
+"""apply ObjectUpdate: a version stays what and where it is, and something said about it changes."""
+
+import msgspec
+
+from index.contract import Change, KeyState, PutVersion, SetHead
+from processors.apply.decision import Decision, Moment, refuse
+from schemas.events import ObjectUpdate
+from schemas.facts import Fact
+from schemas.receipts import Receipt, Refusal
+from schemas.rows import ObjectVersion
+
+
+def apply_update(event: ObjectUpdate, state: KeyState, moment: Moment) -> Decision:
+    """Change the head, or the version named. A delete marker says nothing, so it counts as none."""
+    row = state.head if event.version is None else state.target
+    if row is None or row.delete_marker:
+        refusal: Refusal = "no-such-key" if event.version is None else "no-such-version"
+        return refuse(refusal, moment, event.origin, event.bucket_id, event.key)
+    changed = _changed(row, event)
+    changes: list[Change] = [PutVersion(event.bucket_id, changed)]
+    if state.head is not None and state.head.rank == row.rank:
+        changes.append(SetHead(event.bucket_id, changed))
+    fact = Fact(
+        moment.seq, moment.time, "object.updated", event.origin, event.bucket_id, event.key, row.version,
+        row.size, row.etag,
+    )  # fmt: skip
+    return Decision(tuple(changes), Receipt(moment.seq, moment.time, version=row.version), fact)
+
+
+def _changed(row: ObjectVersion, event: ObjectUpdate) -> ObjectVersion:
+    if event.tags is not None:
+        row = msgspec.structs.replace(
+            row, attributes=msgspec.structs.replace(row.attributes, tags=event.tags)
+        )
+    return row
