@@ -47,11 +47,13 @@ class PutVersion(NamedTuple):
 
 
 class RemoveVersion(NamedTuple):
-    """Delete the row (bucket, key, rank) of `objects`."""
+    """Delete the row (bucket, key, rank) of `objects`; `version` is its version id, since an engine may file
+    the null version apart from the others."""
 
     bucket_id: bytes
     key: str
     rank: int
+    version: str
 
 
 class SetHead(NamedTuple):

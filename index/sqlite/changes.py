@@ -19,18 +19,8 @@ from index.contract import (
     RemoveVersion,
     SetHead,
 )
-from index.sqlite.rows import (
-    configuration_seed,
-    epoch_seed,
-    key_seed,
-    listing,
-    listing_crc,
-    name_seed,
-    payload_seed,
-    seal_payload,
-    seal_row,
-    seal_version,
-)
+from index.records import configuration_seed, epoch_seed, key_seed, name_seed, seal_row
+from index.sqlite.rows import listing, listing_crc, payload_seed, seal_payload, seal_version
 from schemas.rows import ObjectVersion
 
 # Written over in place where it exists: REPLACE would move the row and touch its index entry.

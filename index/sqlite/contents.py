@@ -6,7 +6,7 @@ Positions and pending facts are left out: they tell how the index came about, no
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from index.sqlite.rows import (
+from index.records import (
     BUCKET,
     CONFIGURATION,
     EPOCH,
@@ -15,12 +15,10 @@ from index.sqlite.rows import (
     configuration_seed,
     epoch_seed,
     key_seed,
-    listing_crc,
     name_seed,
-    open_payload,
     open_row,
-    open_version,
 )
+from index.sqlite.rows import listing_crc, open_payload, open_version
 from schemas.errors import IndexCorrupt
 
 Row = tuple[Any, ...]

@@ -7,7 +7,7 @@ the entries on both sides of its place are checked. That costs two seeks, on mis
 
 import sqlite3
 
-from index.sqlite.rows import damaged, intact, key_seed
+from index.records import damaged, intact, key_seed
 
 _BEFORE = (
     "SELECT bucket_id, key, record FROM objects WHERE (bucket_id, key) < (?, ?) "

@@ -5,8 +5,8 @@ import sqlite3
 import msgspec
 
 from index.contract import PendingFacts
-from index.sqlite.crc import crc32c
-from index.sqlite.rows import FACTS, name_seed, open_row, seal
+from index.crc import crc32c
+from index.records import FACTS, name_seed, open_row, seal
 from schemas.errors import IndexCorrupt
 
 _POSITION = "SELECT next_offset, crc FROM positions WHERE topic = ? AND partition = ?"

@@ -7,22 +7,12 @@ from typing import Any
 
 from index.contract import ListEntry
 from index.head_cache import HeadCache, HeadStamps
+from index.records import open_bucket, open_configuration, open_part, open_upload
 from index.sqlite.connection import open_reader
 from index.sqlite.failures import translate
 from index.sqlite.neighbours import check_neighbours
 from index.sqlite.progress import read_position
-from index.sqlite.rows import (
-    BUCKET,
-    CONFIGURATION,
-    PART,
-    UPLOAD,
-    configuration_seed,
-    damaged,
-    key_seed,
-    name_seed,
-    open_listing,
-    open_row,
-)
+from index.sqlite.rows import open_listing
 from index.sqlite.versions import Versions
 from schemas.ids import NULL_VERSION
 from schemas.rows import Bucket, Configuration, ObjectVersion, Part, Upload
@@ -106,22 +96,22 @@ class SqliteReader:
 
     async def bucket(self, name: str) -> Bucket | None:
         found = self._rows(_BUCKET, (name,))
-        return self._open_bucket(name, found[0][0]) if found else None
+        return open_bucket(name, found[0][0]) if found else None
 
     async def buckets(self, prefix: str, after: str, limit: int) -> list[Bucket]:
         rows = self._rows(_BUCKETS, (after, prefix, limit))
-        return [self._open_bucket(name, record) for name, record in rows if name.startswith(prefix)]
+        return [open_bucket(name, record) for name, record in rows if name.startswith(prefix)]
 
     async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None:
         found = self._rows(_CONFIGURATION, (bucket_id, kind, identifier))
-        return _open_configuration(bucket_id, kind, identifier, found[0][0]) if found else None
+        return open_configuration(bucket_id, kind, identifier, found[0][0]) if found else None
 
     async def configurations(
         self, bucket_id: bytes, kind: str, after: str | None, limit: int
     ) -> list[Configuration]:
         query = _CONFIGURATIONS.format(">=" if after is None else ">")
         rows = self._rows(query, (bucket_id, kind, after or "", limit))
-        return [_open_configuration(bucket_id, kind, *row) for row in rows]
+        return [open_configuration(bucket_id, kind, *row) for row in rows]
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         if self._heads is None:
@@ -194,7 +184,7 @@ class SqliteReader:
 
     async def upload(self, bucket_id: bytes, key: str, upload_id: str) -> Upload | None:
         found = self._rows(_UPLOAD, (bucket_id, key, upload_id))
-        return self._open_upload(bucket_id, key, upload_id, found[0][0]) if found else None
+        return open_upload(bucket_id, key, upload_id, found[0][0]) if found else None
 
     async def list_uploads(
         self, bucket_id: bytes, start: str, after_upload: str | None, stop: str | None, limit: int
@@ -206,11 +196,11 @@ class SqliteReader:
             rows += self._range(
                 _UPLOAD_RANGES, bucket_id, start, after_upload is None, stop, limit - len(rows)
             )
-        return [self._open_upload(bucket_id, key, upload_id, record) for key, upload_id, record in rows]
+        return [open_upload(bucket_id, key, upload_id, record) for key, upload_id, record in rows]
 
     async def parts(self, upload_id: str, after: int, limit: int) -> list[Part]:
         rows = self._rows(_PARTS, (upload_id, after, limit))
-        return [_open_part(upload_id, number, record) for number, record in rows]
+        return [open_part(upload_id, number, record) for number, record in rows]
 
     async def has_versions(self, bucket_id: bytes) -> bool:
         return bool(self._rows(_HAS_VERSIONS, (bucket_id,)))
@@ -235,7 +225,7 @@ class SqliteReader:
     async def all_parts(self, batch: int = 1000) -> AsyncIterator[list[Part]]:
         upload_id, number = "", 0
         while rows := self._rows(_ALL_PARTS, (upload_id, number, batch)):
-            yield [_open_part(*row) for row in rows]
+            yield [open_part(*row) for row in rows]
             upload_id, number, _ = rows[-1]
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[Any]:
@@ -255,23 +245,3 @@ class SqliteReader:
     ) -> list[Any]:
         query = queries[inclusive, stop is not None]
         return self._rows(query, (bucket_id, start, *(() if stop is None else (stop,)), limit))
-
-    def _open_bucket(self, name: str, record: bytes) -> Bucket:
-        return open_row(record, name_seed(name), BUCKET, f"of table buckets, bucket {name}")
-
-    def _open_upload(self, bucket_id: bytes, key: str, upload_id: str, record: bytes) -> Upload:
-        where = f"of table uploads, bucket {bucket_id.hex()}, key {key!r}"
-        row = open_row(record, key_seed(bucket_id, key), UPLOAD, where)
-        if row.upload_id != upload_id:
-            raise damaged("uploads", bucket_id, key)
-        return row
-
-
-def _open_configuration(bucket_id: bytes, kind: str, identifier: str, record: bytes) -> Configuration:
-    where = f"of table configurations, bucket {bucket_id.hex()}, {kind} {identifier!r}"
-    return open_row(record, configuration_seed(bucket_id, kind, identifier), CONFIGURATION, where)
-
-
-def _open_part(upload_id: str, number: int, record: bytes) -> Part:
-    where = f"of table parts, upload {upload_id}, part {number}"
-    return open_row(record, name_seed(upload_id, number), PART, where)

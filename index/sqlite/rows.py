@@ -1,84 +1,24 @@
-"""Rows as they are stored: msgpack, a flag byte, and a CRC32C seeded with the row's key.
+"""Versions and listing entries as the SQLite engine files them: larger inline payloads apart.
 
-    record = msgpack(row) ‖ flags (1 byte) ‖ CRC32C(msgpack ‖ flags, seed) (4 bytes, little endian)
-
-The seed is the CRC32C of what the row is filed under, so a record that is whole but in the wrong place
-does not check either.
+What a record is, and how every other row becomes one: `index/records.py`.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from index.contract import ListEntry, PendingFacts
-from index.sqlite.crc import crc32c
-from schemas.errors import IndexCorrupt
-from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
+from index.contract import ListEntry
+from index.crc import crc32c
+from index.records import VERSION, damaged, key_seed, seal
+from schemas.rows import ObjectVersion
 
 DETACHED = 1  # flag: the inline payload lies in `object_payloads`
 DETACH_BYTES = 100  # inline payloads up to this many bytes stay in the record
 
-T = TypeVar("T")
-
-
 _encode: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
-_decode_version: Callable[[bytes], ObjectVersion] = msgspec.msgpack.Decoder(ObjectVersion).decode
-BUCKET = msgspec.msgpack.Decoder(Bucket)
-CONFIGURATION = msgspec.msgpack.Decoder(Configuration)
-EPOCH = msgspec.msgpack.Decoder(BucketEpoch)
-UPLOAD = msgspec.msgpack.Decoder(Upload)
-PART = msgspec.msgpack.Decoder(Part)
-FACTS = msgspec.msgpack.Decoder(PendingFacts)
-
+_decode_version: Callable[[bytes], ObjectVersion] = VERSION.decode
 _replace = msgspec.structs.replace
-
-
-def key_seed(bucket_id: bytes, key: str) -> int:
-    """The seed of every row filed under a bucket and a key."""
-    return crc32c(bucket_id + key.encode())
-
-
-def name_seed(name: str, number: int = 0) -> int:
-    """The seed of rows filed under a name (bucket, upload, topic) and perhaps a number."""
-    return crc32c(b"%b\0%d" % (name.encode(), number))
-
-
-def epoch_seed(partition: int, bucket_id: bytes) -> int:
-    return crc32c(b"%b\0%d" % (bucket_id, partition))
-
-
-def configuration_seed(bucket_id: bytes, kind: str, identifier: str) -> int:
-    return crc32c(b"%b%b\0%b" % (bucket_id, kind.encode(), identifier.encode()))
-
-
-def seal(body: bytes, seed: int, flags: bytes = b"\0") -> bytes:
-    """The record of an encoded row."""
-    body += flags
-    return body + crc32c(body, seed).to_bytes(4, "little")
-
-
-def seal_row(row: Any, seed: int) -> bytes:
-    return seal(_encode(row), seed)
-
-
-def intact(record: Any, seed: int) -> bool:
-    """Whether the record is whole and belongs under that seed."""
-    return (
-        type(record) is bytes
-        and len(record) > 5
-        and crc32c(record[:-4], seed) == int.from_bytes(record[-4:], "little")
-    )
-
-
-def open_row(record: Any, seed: int, decoder: "msgspec.msgpack.Decoder[T]", where: str) -> T:
-    """The row of a record. Raises IndexCorrupt, naming `where`, when it does not match its checksum."""
-    if not intact(record, seed):
-        raise IndexCorrupt(f"the index row {where} does not match its checksum")
-    try:
-        return decoder.decode(record[:-5])
-    except msgspec.MsgspecError as error:
-        raise IndexCorrupt(f"the index row {where} cannot be decoded: {error}") from error
 
 
 def seal_version(row: ObjectVersion, seed: int) -> tuple[bytes, bytes]:
@@ -167,8 +107,3 @@ def open_listing(rows: list[Any], bucket_id: bytes) -> list[ListEntry]:
             raise damaged("current", bucket_id, key)
         entries.append(ListEntry._make(row[:8]))
     return entries
-
-
-def damaged(table: str, bucket_id: Any, key: Any) -> IndexCorrupt:
-    name = bucket_id.hex() if isinstance(bucket_id, bytes) else repr(bucket_id)
-    return IndexCorrupt(f"the row of table {table}, bucket {name}, key {key!r} does not match its checksum")

@@ -3,7 +3,8 @@
 import sqlite3
 from typing import Any
 
-from index.sqlite.rows import attach, damaged, is_detached, open_payload, open_version
+from index.records import damaged
+from index.sqlite.rows import attach, is_detached, open_payload, open_version
 from schemas.ids import NULL_VERSION, version_rank
 from schemas.rows import ObjectVersion
 

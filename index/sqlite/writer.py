@@ -8,23 +8,12 @@ from pathlib import Path
 
 from index.contract import Change, ClearHead, KeyState, KeyWant, PendingFacts, SetHead
 from index.head_cache import HeadStamps
+from index.records import open_bucket, open_configuration, open_epoch, open_part, open_upload
 from index.sqlite.changes import write_changes
 from index.sqlite.checkpoint import Checkpointer
 from index.sqlite.connection import open_writer
 from index.sqlite.failures import translate
 from index.sqlite.progress import Progress
-from index.sqlite.rows import (
-    BUCKET,
-    CONFIGURATION,
-    EPOCH,
-    PART,
-    UPLOAD,
-    configuration_seed,
-    epoch_seed,
-    key_seed,
-    name_seed,
-    open_row,
-)
 from index.sqlite.versions import Versions
 from schemas.errors import StrandlineError
 from schemas.ids import NULL_VERSION
@@ -95,8 +84,7 @@ class SqliteWriter:
             raise translate(error, self._path) from error
         if found is None:
             return None
-        where = f"of table epochs, bucket {bucket_id.hex()}, partition {partition}"
-        return open_row(found[0], epoch_seed(partition, bucket_id), EPOCH, where)
+        return open_epoch(partition, bucket_id, found[0])
 
     async def bucket(self, name: str) -> Bucket | None:
         try:
@@ -105,7 +93,7 @@ class SqliteWriter:
             raise translate(error, self._path) from error
         if found is None:
             return None
-        return open_row(found[0], name_seed(name), BUCKET, f"of table buckets, bucket {name}")
+        return open_bucket(name, found[0])
 
     async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None:
         place = bucket_id, kind, identifier
@@ -115,8 +103,7 @@ class SqliteWriter:
             raise translate(error, self._path) from error
         if found is None:
             return None
-        where = f"of table configurations, bucket {bucket_id.hex()}, {kind} {identifier!r}"
-        return open_row(found[0], configuration_seed(*place), CONFIGURATION, where)
+        return open_configuration(*place, found[0])
 
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         while self._gate is not None and not self._connection.in_transaction:
@@ -225,15 +212,13 @@ class SqliteWriter:
         found = self._connection.execute(_UPLOAD, (bucket_id, key, upload_id)).fetchone()
         if found is None:
             return None
-        where = f"of table uploads, bucket {bucket_id.hex()}, key {key!r}"
-        return open_row(found[0], key_seed(bucket_id, key), UPLOAD, where)
+        return open_upload(bucket_id, key, upload_id, found[0])
 
     def _part(self, upload_id: str, number: int) -> Part | None:
         found = self._connection.execute(_PART, (upload_id, number)).fetchone()
         if found is None:
             return None
-        where = f"of table parts, upload {upload_id}, part {number}"
-        return open_row(found[0], name_seed(upload_id, number), PART, where)
+        return open_part(upload_id, number, found[0])
 
     def _begin(self) -> None:
         if not self._connection.in_transaction:

@@ -29,7 +29,7 @@ def _remove_object(event: ObjectDelete, state: KeyState, moment: Moment) -> Deci
     if head is None:
         return nothing(moment, event, event.bucket_id, event.key)
     changes = (
-        RemoveVersion(event.bucket_id, event.key, head.rank),
+        RemoveVersion(event.bucket_id, event.key, head.rank, head.version),
         ClearHead(event.bucket_id, event.key),
     )
     return Decision(changes, Receipt(moment.seq, moment.time), _deleted(event, head, moment))
@@ -63,7 +63,7 @@ def _remove_version(event: ObjectDelete, state: KeyState, moment: Moment) -> Dec
     target = state.target
     if target is None:
         return nothing(moment, event, event.bucket_id, event.key, event.version or "")
-    changes: list[Change] = [RemoveVersion(event.bucket_id, event.key, target.rank)]
+    changes: list[Change] = [RemoveVersion(event.bucket_id, event.key, target.rank, target.version)]
     if state.head is not None and state.head.rank == target.rank:
         changes += _promote(event, state.successor)
     receipt = Receipt(moment.seq, moment.time, version=target.version, delete_marker=target.delete_marker)

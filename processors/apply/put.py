@@ -61,7 +61,7 @@ def supersede(
     """What happens to the old head and to the null version that is replaced, when a new head arrives."""
     changes: list[Change] = []
     if replaced is not None:
-        changes.append(RemoveVersion(bucket_id, replaced.key, replaced.rank))
+        changes.append(RemoveVersion(bucket_id, replaced.key, replaced.rank, replaced.version))
     if head is not None and (replaced is None or replaced.rank != head.rank):
         ended = msgspec.structs.replace(head, ended_seq=moment.seq, ended_at=moment.time)
         changes.append(PutVersion(bucket_id, ended))

@@ -235,7 +235,8 @@ def test_rollback_forgets_the_batch(run: Any) -> None:
         kept = version("kept", 1)
         await put(engine, *head(kept), at=1)
         await writer.write(
-            0, [*head(version("lost", 2)), RemoveVersion(BUCKET, "kept", 1), ClearHead(BUCKET, "kept")]
+            0,
+            [*head(version("lost", 2)), RemoveVersion(BUCKET, "kept", 1, "null"), ClearHead(BUCKET, "kept")],
         )
         await writer.rollback()
         await writer.rollback()  # with nothing written it does nothing
@@ -358,10 +359,10 @@ def test_the_null_version_is_found_under_newer_ones_and_after_promotion(run: Any
         assert (await writer.load([KeyWant(BUCKET, "k")]))[0].null == ended
         assert await reader.version(BUCKET, "k", "null") == ended
         # The newer one is removed for good: the null version is the head again.
-        await put(engine, RemoveVersion(BUCKET, "k", 20), *head(null))
+        await put(engine, RemoveVersion(BUCKET, "k", 20, newer.version), *head(null))
         assert await reader.version(BUCKET, "k", "null") == null == await reader.current(BUCKET, "k")
         assert await reader.version(BUCKET, "k", newer.version) is None
-        await put(engine, RemoveVersion(BUCKET, "k", 10), ClearHead(BUCKET, "k"))
+        await put(engine, RemoveVersion(BUCKET, "k", 10, "null"), ClearHead(BUCKET, "k"))
         assert await reader.version(BUCKET, "k", "null") is None
         assert not await reader.has_versions(BUCKET)
 
@@ -372,8 +373,9 @@ def test_changes_of_one_write_take_effect_in_order(run: Any) -> None:
     async def body(engine: Engine) -> None:
         first, second = version("k", 1), version("k", 1, size=99, inline=b"i" * 200)
         await put(
-            engine, *head(first), RemoveVersion(BUCKET, "k", 1), ClearHead(BUCKET, "k"), *head(second),
-            PutVersion(BUCKET, version("gone", 3)), RemoveVersion(BUCKET, "gone", 3),
+            engine, *head(first),
+            RemoveVersion(BUCKET, "k", 1, "null"), ClearHead(BUCKET, "k"), *head(second),
+            PutVersion(BUCKET, version("gone", 3)), RemoveVersion(BUCKET, "gone", 3, "null"),
             PutUpload(BUCKET, upload("k", "u")), PutPart("u", part(1)), RemoveUpload(BUCKET, "k", "u"),
             PutUpload(BUCKET, upload("k", "v")), PutPart("v", part(1)), PutPart("v", part(1, seq=2)),
         )  # fmt: skip
@@ -410,7 +412,8 @@ def test_writing_the_same_batch_again_changes_nothing(run: Any) -> None:
 def test_removing_what_is_not_there_is_harmless(run: Any) -> None:
     async def body(engine: Engine) -> None:
         await put(
-            engine, RemoveVersion(BUCKET, "k", 1), ClearHead(BUCKET, "k"), RemoveUpload(BUCKET, "k", "u"),
+            engine, RemoveVersion(BUCKET, "k", 1, "null"), ClearHead(BUCKET, "k"),
+            RemoveUpload(BUCKET, "k", "u"),
             RemoveBucket(bucket("none")), PutEpoch(BucketEpoch(BUCKET, 1, "enabled", "deleted")),
         )  # fmt: skip
         assert await engine.reader.applied(OBJECT_VERSIONS, 0) == 1
@@ -611,7 +614,9 @@ def test_readers_go_on_while_the_writer_checkpoints(run: Any) -> None:
     async def body(engine: Engine) -> None:
         for rank in range(1, 40):
             checkpoint = asyncio.create_task(engine.writer.checkpoint())  # type: ignore[arg-type]
-            await put(engine, *head(version("k", rank)), RemoveVersion(BUCKET, "k", rank - 1), at=rank)
+            await put(
+                engine, *head(version("k", rank)), RemoveVersion(BUCKET, "k", rank - 1, "null"), at=rank
+            )
             found = await engine.reader.current(BUCKET, "k")
             assert found == version("k", rank)
             await checkpoint

@@ -74,10 +74,12 @@ def test_a_cached_reader_agrees_with_a_plain_one_at_every_commit(stamps: HeadSta
             if step % 7 == 0:
                 old = await plain.current(BUCKET, key)
                 if old is not None:
-                    await writer.write(0, [RemoveVersion(BUCKET, key, old.rank), ClearHead(BUCKET, key)])
+                    await writer.write(
+                        0, [RemoveVersion(BUCKET, key, old.rank, old.version), ClearHead(BUCKET, key)]
+                    )
             else:
                 old = await plain.current(BUCKET, key)
-                removed = [RemoveVersion(BUCKET, key, old.rank)] if old is not None else []
+                removed = [RemoveVersion(BUCKET, key, old.rank, old.version)] if old is not None else []
                 row = version(key, step)
                 await writer.write(0, [*removed, PutVersion(BUCKET, row), SetHead(BUCKET, row)])
             for other in keys:  # uncommitted: both still see the old state

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.contract import ClearHead, KeyWant, PendingFacts, PutVersion, RemoveVersion, SetHead
+from index.records import key_seed
 from index.sqlite import connection as connections
 from index.sqlite.reader import SqliteReader
-from index.sqlite.rows import DETACH_BYTES, key_seed, listing, listing_crc, open_version, seal_version
+from index.sqlite.rows import DETACH_BYTES, listing, listing_crc, open_version, seal_version
 from index.sqlite.schema import SCHEMA_VERSION
 from index.sqlite.writer import SqliteWriter
 from schemas.errors import ConfigurationError, IndexCorrupt, StorageFull
@@ -230,7 +231,8 @@ async def _step(
     else:
         changes = [ClearHead(BUCKET, key)]
         if rows:
-            changes.append(RemoveVersion(BUCKET, key, rows.pop(0).rank))
+            gone = rows.pop(0)
+            changes.append(RemoveVersion(BUCKET, key, gone.rank, gone.version))
         if rows:
             rows[0] = msgspec.structs.replace(rows[0], ended_seq=0, ended_at=0)
             changes += [PutVersion(BUCKET, rows[0]), SetHead(BUCKET, rows[0])]
