@@ -15,9 +15,11 @@ from schemas.errors import ConfigurationError
 from strandline.settings import Settings, flag_of, variable_of
 
 CONFIG_VARIABLE = "STRANDLINE_CONFIG"
-_SECRET = frozenset({"root_secret_key"})
+_SECRET = frozenset({"root_secret_key", "secret_key", "password"})
+_TABLES = ("dict_type", "model_type", "tuple_type")  # what was given instead of a table may hold secrets
 _WORDS = (("Input should", "must"), ("Value should", "must"), ("String should", "must"),
-          ("items after validation", "characters"))  # fmt: skip
+          ("items after validation", "characters"),
+          ("a valid dictionary or instance of", "a table, in the environment as JSON:"))  # fmt: skip
 
 
 def load_settings(flags: Mapping[str, Any], config: Path | None = None) -> Settings:
@@ -68,7 +70,15 @@ def _explain(
         source = variable_of(name)
     else:
         source = f"{name} in {path}"
-    shown = "the value given" if name in _SECRET else repr(error["input"])
+    inner = "".join(f".{part}" for part in error["loc"][1:])
+    if error["type"] == "missing":
+        return f"{source}: {name}{inner} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{source}: {name}{inner} is not a setting; docs/configuration.md lists them all"
+    secret = bool(_SECRET.intersection(error["loc"])) or isinstance(error["input"], dict)
+    secret = secret or error["type"] in _TABLES
+    shown = "the value given" if secret else repr(error["input"])
     for theirs, ours in _WORDS:
         rule = rule.replace(theirs, ours)
-    return f"{source}: {shown} cannot be used: {rule}"
+    what = f"{name}{inner} = {shown}" if inner else shown
+    return f"{source}: {what} cannot be used: {rule}"

@@ -5,9 +5,15 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from strandline.cli import COMMANDS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from strandline.cluster_settings import ClusterSettings
 from strandline.commands.config_show import toml_value
 from strandline.load_settings import CONFIG_VARIABLE
 from strandline.settings import Settings, default_of, flag_of, variable_of
@@ -32,6 +38,39 @@ wins: its command line flag, its environment variable, the TOML file named by `-
 ## Settings
 """
 
+_CLUSTER = """
+## Cluster
+With a table `[cluster]` in the file a role joins a cluster. Every role on every
+machine should read the same. A relative path is relative to the folder that the program was started in.
+"""
+
+_CLUSTER_EXAMPLE = """
+```toml
+[cluster]
+keys_dir = "/etc/strandline/keys"
+
+[cluster.kafka]
+bootstrap_servers = ["kafka-1.example:9092", "kafka-2.example:9092", "kafka-3.example:9092"]
+
+[cluster.kafka.tls]
+ca = "/etc/strandline/ca.pem"
+
+[cluster.kafka.sasl]
+user = "strandline"
+password = "…"
+
+[cluster.cassandra]
+contact_points = ["cassandra-1.example", "cassandra-2.example", "cassandra-3.example"]
+datacenter = "dc1"
+
+[[cluster.zones]]
+name = "zone-a"
+endpoint = "https://zone-a.example:9000"
+access_key = "…"
+secret_key = "…"
+```
+"""
+
 _COMMAND_LINE = f"""# Command line
 {_NOTE}
 Every command takes every setting as a flag, though few look at more than `--data-dir`; see
@@ -45,7 +84,9 @@ Exit codes: 0 done; {EXIT_FAILED} the command found or met something wrong, told
 
 def configuration_page() -> str:
     """docs/configuration.md: every setting with its three names, its default and what it does."""
-    return _CONFIGURATION + "".join(_setting(name) for name in Settings.model_fields) + _example()
+    return (
+        _CONFIGURATION + "".join(_setting(name) for name in Settings.model_fields) + _example() + _cluster()
+    )
 
 
 def _setting(name: str) -> str:
@@ -57,6 +98,41 @@ def _setting(name: str) -> str:
         f"default `{default}`" if default else "no default",
     ]
     return f"\n### {name}\n{Settings.model_fields[name].description}\n\n{'; '.join(places)}.\n"
+
+
+def _cluster() -> str:
+    return _CLUSTER + "".join(_tables(ClusterSettings, "cluster")) + _CLUSTER_EXAMPLE
+
+
+def _tables(model: type[BaseModel], path: str) -> Iterator[str]:
+    """A Markdown table for the model, then one for each model in it."""
+    rows, inner = "", []
+    for name, field in model.model_fields.items():
+        below = _model_in(field.annotation)
+        if below is not None:
+            inner.append((below, f"{path}.{name}"))
+        rows += f"| `{name}` | {'table' if below else _default_text(field)} | {field.description} |\n"
+    yield f"\n### {path}\n{_sentence(model)}\n\n| Key | Default | |\n|---|---|---|\n{rows}"
+    for below, place in inner:
+        yield from _tables(below, place)
+
+
+def _sentence(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _default_text(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return "none" if field.default is None else f"`{toml_value(field.default)}`"
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model of a table, of an optional table, or of a list of tables."""
+    for part in (annotation, *get_args(annotation)):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
 
 
 def _example() -> str:

@@ -13,6 +13,7 @@ from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import ConfigurationError
+from strandline.cluster_settings import ClusterSettings
 from strandline.listen import parse_listen
 
 ENVIRONMENT_PREFIX = "STRANDLINE_"
@@ -166,6 +167,12 @@ class Settings(BaseSettings):
         ge=0,
         le=3600,
         description="After SIGTERM, how long requests in progress may take to finish, seconds.",
+    )
+    cluster: ClusterSettings | None = Field(
+        default=None,
+        description="The cluster that this process is a part of, as the tables below; with it there is no "
+        "store of our own in data_dir. In the environment it is one JSON object.",
+        json_schema_extra=NO_FLAG,
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe message that goes to standard error."

@@ -2,9 +2,10 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from strandline.settings import Settings
 
@@ -23,17 +24,28 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def as_toml(settings: Settings) -> str:
-    """One line per setting; comments for those that have no value or are secret."""
-    lines = []
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
+    """One line per setting; comments for those that have no value or are secret. Tables come last, since in
+    TOML what follows a table's head belongs to it."""
+    return "\n".join(_lines(settings, "")) + "\n"
+
+
+def _lines(model: BaseModel, table: str) -> Iterator[str]:
+    tables: list[str] = []
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        path = f"{table}.{name}" if table else name
         if value is None:
-            lines.append(f"# {name} is not set")
+            yield f"# {name} is not set"
         elif isinstance(value, SecretStr):
-            lines.append(f"# {name} is set, and not shown")
+            yield f"# {name} is set, and not shown"
+        elif isinstance(value, BaseModel):
+            tables += ["", f"[{path}]", *_lines(value, path)]
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for one in value:
+                tables += ["", f"[[{path}]]", *_lines(one, path)]
         else:
-            lines.append(f"{name} = {toml_value(value)}")
-    return "\n".join(lines) + "\n"
+            yield f"{name} = {toml_value(value)}"
+    yield from tables
 
 
 def toml_value(value: object) -> str:

@@ -1,10 +1,12 @@
 """Settings: sources and their order, and the one line that a wrong value gets."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import ConfigurationError
+from strandline.commands.config_show import as_toml
 from strandline.listen import ListenAddress, parse_listen
 from strandline.load_settings import load_settings
 from strandline.reference_pages import PAGES
@@ -169,3 +171,72 @@ def test_every_setting_is_documented_under_all_its_names() -> None:
         assert f"### {name}\n" in page
         assert f"`{variable_of(name)}`" in page
         assert flag_of(name) is None or f"`{flag_of(name)}`" in page
+
+
+CLUSTER = """
+[cluster]
+keys_dir = "keys"
+[cluster.kafka]
+bootstrap_servers = ["k1:9092", "k2:9092"]
+[cluster.kafka.sasl]
+user = "u"
+password = "hunter2"
+[[cluster.zones]]
+name = "zone-a"
+endpoint = "https://a:9000"
+access_key = "k"
+secret_key = "hunter2"
+"""
+
+
+def test_a_cluster_is_read_from_its_tables(tmp_path: Path) -> None:
+    cluster = load_settings({}, config(tmp_path, CLUSTER)).cluster
+    assert cluster is not None
+    assert cluster.kafka.bootstrap_servers == ("k1:9092", "k2:9092")
+    assert cluster.kafka.sasl is not None
+    assert cluster.kafka.sasl.password.get_secret_value() == "hunter2"
+    assert [(zone.name, zone.bucket) for zone in cluster.zones] == [("zone-a", "strandline")]
+    assert "hunter2" not in repr(cluster)
+
+
+def test_a_cluster_in_the_environment_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = '{"name": "a", "endpoint": "http://a:1", "access_key": "k", "secret_key": "s"}'
+    monkeypatch.setenv("STRANDLINE_CLUSTER", f'{{"keys_dir": "k", "zones": [{zone}]}}')
+    cluster = load_settings({}).cluster
+    assert cluster is not None
+    assert cluster.zones[0].endpoint == "http://a:1"
+    monkeypatch.setenv("STRANDLINE_CLUSTER", "hunter2")
+    told = complaint()
+    assert told.startswith("STRANDLINE_CLUSTER: the value given cannot be used: must be a table")
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('keys_dir = "keys"', "", "cluster.keys_dir is missing"),
+        ("bootstrap_servers", "servers", "cluster.kafka.servers is not a setting"),
+        ('"https://a:9000"', '"a:9000"', "cluster.zones.0.endpoint = 'a:9000' cannot be used"),
+        ('"hunter2"', "7", "cluster.kafka.sasl.password = the value given cannot be used"),
+        ("[cluster.kafka.sasl]", "min_insync_replicas = 9\n[cluster.kafka.sasl]", "must not be greater"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_is_told_by_its_place_and_without_secrets(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    told = complaint(path=config(tmp_path, CLUSTER.replace(old, new)))
+    assert expected in told
+    assert "hunter2" not in told
+
+
+def test_two_zones_with_one_name_are_refused(tmp_path: Path) -> None:
+    again = CLUSTER[CLUSTER.index("[[cluster.zones]]") :]
+    assert "two zones are named 'zone-a'" in complaint(path=config(tmp_path, CLUSTER + again))
+
+
+def test_the_cluster_shown_can_be_read_again(tmp_path: Path) -> None:
+    settings = load_settings({}, config(tmp_path, CLUSTER))
+    shown = tomllib.loads(as_toml(settings))
+    assert shown["cluster"]["kafka"]["sasl"] == {"mechanism": "SCRAM-SHA-512", "user": "u"}
+    assert shown["cluster"]["zones"][0]["name"] == "zone-a"
+    assert "hunter2" not in as_toml(settings)
