@@ -6,7 +6,7 @@ Nothing below knows HTTP; whatever goes wrong below comes up as a domain error a
 import logging
 import os
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +14,7 @@ from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 from access.identity import Principal
 from access.sigv4 import Verifier
+from gateway.configurations.cors import cors_headers
 from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
 from gateway.flow_control import Connections
 from gateway.in_progress import InProgress
@@ -39,6 +40,7 @@ Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str], No
 _ANONYMOUS = Principal("", "")
 _SERVER = ("server", "Strandline")
 _XML = ("content-type", "application/xml")
+_NO_HEADERS: tuple[tuple[str, str], ...] = ()
 _NO_BODY = frozenset({204, 304})
 
 
@@ -84,11 +86,14 @@ class Application:
         request: Request | None = None
         chunks: AsyncIterator[bytes] | None = None
         code = ""
+        cors: Sequence[tuple[str, str]] = _NO_HEADERS
         try:
             try:
                 if inside.count > inside.limit:
                     raise Refused
                 request = self._read(scope, protocol, request_id)
+                if "origin" in request.headers and request.method != "OPTIONS":
+                    cors = await cors_headers(request)
                 handler = self._admit(request)
                 if not UNUSUAL.isdisjoint(request.headers):
                     await self._check_unusual(request)
@@ -102,6 +107,8 @@ class Application:
                 shape = self._shape(error, request_id)
                 code = shape.code
                 status, headers, body = self._refusal(error, shape, scope, request_id)
+            if cors:
+                headers.extend(cors)
             headers.append(("x-amz-request-id", request_id.hex()))
             headers.append(self._host_id_header)
             headers.append(_SERVER)
@@ -149,14 +156,19 @@ class Application:
     def _admit(self, request: Request) -> Handler:
         """Who sent it, and what it asks for."""
         raw_query = request.raw_query
+        key = request.key
+        level: Level = "object" if key else "bucket" if request.bucket else "service"
+        if request.method == "OPTIONS":
+            # Of browsers: never signed, and with the query of the request that it announces.
+            selected = self._registry.select("OPTIONS", level, {}, request.headers)
+            request.operation = selected.name
+            return selected.handler
         signed = self._verifier.verify(request.method, request.path, raw_query, request.headers)
         asked = raw_query if signed.query is None else signed.query
         if asked:
             request.query = parse_query(asked)
             if "mz-" in asked:
                 fold_presigned(request.query, request.headers)
-        key = request.key
-        level: Level = "object" if key else "bucket" if request.bucket else "service"
         selected = self._registry.select(request.method, level, request.query, request.headers)
         request.operation = selected.name
         if signed.principal is None:

@@ -36,8 +36,10 @@ NOTES: dict[str, str] = {
     "trailer.",
     "WriteGetObjectResponse": "Of Object Lambda; answered as PostObject.",
     "PostObject": "Uploads from HTML forms.",
-    "PreflightBucket": "CORS.",
-    "PreflightObject": "CORS.",
+    "PreflightBucket": "Of browsers, unsigned: by the bucket's CORS configuration.",
+    "PreflightObject": "As PreflightBucket.",
+    "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
+    "PutBucketTagging": "At most 50 tags.",
 }
 
 _HEAD = """# S3 compatibility
@@ -85,7 +87,7 @@ def page() -> str:
     built = set(handlers())
     rows = [_row(operation, built) for operation in OPERATIONS + UNMODELLED]
     return (
-        _HEAD.format(built=len(built), total=len(OPERATIONS))
+        _HEAD.format(built=sum(one.name in built for one in OPERATIONS), total=len(OPERATIONS))
         + "".join(rows)
         + _HEADERS.format(
             refused="\n".join(f"- `{name}`" for name in sorted(REFUSED)),

@@ -17,11 +17,13 @@ from gateway import (
     upload_part,
     versioning,
 )
+from gateway.configurations import cors, tagging
 from gateway.registry import Handler
 
 MODULES: tuple[ModuleType, ...] = (
     bucket,
     copy_object,
+    cors,
     delete_object,
     delete_objects,
     get_object,
@@ -31,6 +33,7 @@ MODULES: tuple[ModuleType, ...] = (
     multipart,
     object_tagging,
     put_object,
+    tagging,
     upload_part,
     versioning,
 )

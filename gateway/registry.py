@@ -38,7 +38,7 @@ class Registry:
     __slots__ = ("_candidates", "_copy", "_plain", "_selectors", "built")
 
     def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        known = {operation.name for operation in OPERATIONS}
+        known = {operation.name for operation in OPERATIONS + UNMODELLED}
         if unknown := sorted(set(handlers) - known):
             raise ValueError(f"handlers for operations that S3 does not have: {', '.join(unknown)}")
         self.built = frozenset(handlers)

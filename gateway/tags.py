@@ -74,8 +74,11 @@ def _tag(element: Element) -> tuple[str, str]:
     return key, value
 
 
-def checked(tags: Iterable[tuple[str, str]], limit: int = OBJECT_TAGS) -> dict[str, str]:
-    """Those tags, if each is allowed, no key comes twice and there are at most `limit`.
+def checked(
+    tags: Iterable[tuple[str, str]], limit: int = OBJECT_TAGS, counted: str = "Object tags"
+) -> dict[str, str]:
+    """Those tags, if each is allowed, no key comes twice and there are at most `limit`; `counted` is how the
+    message calls them.
 
     Raises InvalidTag, TooManyTags.
     """
@@ -91,7 +94,7 @@ def checked(tags: Iterable[tuple[str, str]], limit: int = OBJECT_TAGS) -> dict[s
             raise InvalidTag("System tags cannot be added/updated by requester", TagKey=key)
         found[key] = value
     if len(found) > limit:
-        raise TooManyTags(f"Object tags cannot be greater than {limit}")
+        raise TooManyTags(f"{counted} cannot be greater than {limit}")
     return found
 
 

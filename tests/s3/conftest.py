@@ -103,6 +103,14 @@ def s3(store: Store) -> Iterator[Any]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def lax(store: Store) -> Iterator[Any]:
+    """A client that sends what the service model forbids, for the server to refuse."""
+    client = store.client(parameter_validation=False)
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def raw(store: Store) -> Iterator[Raw]:
     """Requests that no SDK would send."""

@@ -155,7 +155,7 @@ HANDLED = {
 
 
 def modelled_headers(model: dict[str, Any]) -> Iterator[str]:
-    for name in handlers():
+    for name in handlers().keys() & model["operations"].keys():
         shape = model["shapes"].get(model["operations"][name].get("input", {}).get("shape", ""), {})
         for member in shape.get("members", {}).values():
             if member.get("location") == "header":
