@@ -24,11 +24,11 @@ $(VENV)/bin/python:
 	"$(PYTHON)" -m venv $(VENV)
 
 # Stamps: an environment is made again only when the list of dependencies has changed.
-$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed: pyproject.toml ingest/_md5_lanes.c | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.installed-dev: pyproject.toml ingest/_md5_lanes.c | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cluster,dev]'
 	@touch $(VENV)/.installed $@
 
@@ -61,6 +61,7 @@ torture: $(VENV)/.installed-dev ## kill and restart the server 1,000 times and c
 docs: $(VENV)/.installed-dev ## write the reference pages under docs/ from the code
 	$(BIN)/python -m strandline.reference_pages docs
 	$(BIN)/python -m gateway.compatibility docs
+	$(BIN)/python -m compose.gateway
 
 clean: ## remove the virtual environment and caches; data and bench results stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

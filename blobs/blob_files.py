@@ -1,4 +1,4 @@
-"""Large extents: streamed into a file of their own, hashed, encrypted and written off the event loop."""
+"""Large extents: streamed into a file of their own, encrypted and written off the event loop."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from blobs.contract import KeySource
 from blobs.frames import stored_length
 from blobs.headers import BLOB_MAGIC, HEADER_BYTES, file_header
 from blobs.places import DRAFT, Places
-from blobs.sealing import Digest, Sealer, Slices, Workspace
+from blobs.sealing import Sealer, Slices, Workspace
 from disk.files import Files, full_device, write_fully
 from schemas.manifest import Extent
 
@@ -17,8 +17,7 @@ from schemas.manifest import Extent
 class BlobFileWriter:
     """Writes one extent (see blobs.contract.BlobWriter). The file has a draft's name until it is whole.
 
-    With what its slices hold, and the worker's buffers, it takes about 4 MiB of memory. `digest` is
-    called in a worker thread with every chunk, in order.
+    With what its slices hold, and the worker's buffers, it takes about 4 MiB of memory.
     """
 
     def __init__(
@@ -30,12 +29,11 @@ class BlobFileWriter:
         keys: KeySource,
         key_id: str,
         blob: bytes,
-        digest: Digest | None,
         *,
         fsync: bool,
     ) -> None:
         self._files, self._places, self._pool, self._space = files, places, pool, space
-        self._blob, self._key_id, self._digest, self._fsync = blob, key_id, digest, fsync
+        self._blob, self._key_id, self._fsync = blob, key_id, fsync
         self._sealer = Sealer(keys, key_id)
         self._path = places.blob_file(blob)
         self._fd = -1
@@ -63,9 +61,6 @@ class BlobFileWriter:
     # --- in a worker thread ------------------------------------------------------------------------------
     def _store(self, chunks: list[bytes], last: bool) -> None:
         try:
-            if self._digest is not None:
-                for chunk in chunks:
-                    self._digest(chunk)
             with full_device(self._path):
                 self._append(self._sealer.seal(chunks, last, self._space))
                 if last and self._fd >= 0:

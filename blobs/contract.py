@@ -4,7 +4,7 @@ Everything stored is encrypted under a data key of its own and checksummed per f
 return is durable.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from schemas.manifest import Extent, Manifest
@@ -41,9 +41,8 @@ class BlobStore(Protocol):
     async def put(self, key_id: str, data: bytes) -> Manifest:
         """Store a small object (up to `pack_limit` bytes) inline or in a pack."""
 
-    def writer(self, key_id: str, digest: Callable[[bytes], None] | None = None) -> BlobWriter:
-        """Store an extent of unknown length in a blob file of its own. `digest` is called in a worker
-        thread with every chunk, in order; all calls are done when `finish` returns."""
+    def writer(self, key_id: str) -> BlobWriter:
+        """Store an extent of unknown length in a blob file of its own."""
 
     def read_now(self, manifest: Manifest, start: int, length: int) -> bytes | None:
         """As `read`, when it takes no waiting (a small extent, inline or in the page cache); else None."""

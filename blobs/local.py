@@ -10,15 +10,16 @@ from blobs.blob_files import BlobFileWriter
 from blobs.contract import Drop, KeySource
 from blobs.frames import encrypt_extent, stored_length
 from blobs.freeing import Freeing
+from blobs.marking import mark_live
 from blobs.pack_recovery import Recovered, recover_packs
 from blobs.packs import AHEAD, PACK_SIZE, Packs
 from blobs.places import Places, in_pack
 from blobs.reading import RangeReader
 from blobs.references import References, was_freed
-from blobs.sealing import Digest, Workspace, seal_inline
+from blobs.sealing import Workspace, seal_inline
 from blobs.sharing import share_extents
 from blobs.spilling import Spilling
-from blobs.sweeping import Candidates, mark_live
+from blobs.sweeping import Candidates
 from disk.files import Files, SystemFiles
 from schemas.ids import uuid7, uuid7_milliseconds
 from schemas.manifest import NO_BYTES, Extent, Manifest
@@ -107,7 +108,7 @@ class LocalBlobs:
         blob, offset = await self._packs.append(pieces, stored)
         return Manifest("packed", (Extent(blob, offset, stored, length, key_id, data_key),))
 
-    def writer(self, key_id: str, digest: Digest | None = None) -> BlobFileWriter:
+    def writer(self, key_id: str) -> BlobFileWriter:
         """Store an extent of unknown length in a blob file of its own."""
         return BlobFileWriter(
             self._files,
@@ -117,7 +118,6 @@ class LocalBlobs:
             self._keys,
             key_id,
             self._new_id(),
-            digest,
             fsync=self._fsync,
         )
 
@@ -177,7 +177,7 @@ class LocalBlobs:
     async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
         run = self._loop.run_in_executor
         candidates = await run(self._table, Candidates, self._places, self._references, before)
-        await mark_live(candidates, live, self._spilling.expand)
+        await mark_live(candidates.mark, live, self._spilling.expand)
         return await run(self._table, candidates.sweep, self._files, self._freeing, self._references)
 
     # --- pieces ------------------------------------------------------------------------------------------

@@ -15,8 +15,6 @@ SLICE = 1024 * 1024  # bytes of plaintext handed to a worker thread at a time
 PIECE = 2 * FRAME_SIZE  # larger chunks are cut
 LARGEST = SLICE + PIECE + FRAME_SIZE  # a slice just not full, one more piece, the rest of the slice before
 
-Digest = Callable[[bytes], None]
-
 
 class Workspace(threading.local):
     """Buffers of one worker thread, kept because fresh ones of this size cost a page fault per page."""

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from ingest.digests import Digests, digest_whole
+from ingest.digests import Digested, Digests, digest_whole
 from ingest.payload import Payload
 from ingest.ports import Ports
 from schemas.errors import EntityTooLarge, IncompleteBody
@@ -33,11 +33,20 @@ async def store_object(ports: Ports, key_id: str, payload: Payload) -> Stored:
     if not isinstance(body, bytes):
         return await _stream(ports, key_id, payload, body)
     if len(body) > HASH_ON_LOOP_BYTES:
-        loop = asyncio.get_running_loop()
-        etag, checksum, size = await loop.run_in_executor(None, digest_whole, payload, body)
+        etag, checksum, size = await _digest_in_thread(ports, payload, body)
     else:
         etag, checksum, size = digest_whole(payload, body)
     return Stored(await ports.blobs.put(key_id, body), size, etag, checksum)
+
+
+async def _digest_in_thread(ports: Ports, payload: Payload, body: bytes) -> Digested:
+    digests = Digests(payload, ports.hashing)
+    try:
+        await digests.update(body)
+        await digests.finish()
+        return digests.verify(payload)
+    finally:
+        digests.close()
 
 
 async def store_part(ports: Ports, key_id: str, payload: Payload) -> Stored:
@@ -47,22 +56,31 @@ async def store_part(ports: Ports, key_id: str, payload: Payload) -> Stored:
 
 
 async def _stream(ports: Ports, key_id: str, payload: Payload, chunks: AsyncIterator[bytes]) -> Stored:
-    digests = Digests(payload)
+    digests = Digests(payload, ports.hashing)
     announced = payload.size
     limit = MAX_PUT_BYTES if announced is None else announced
-    writer = ports.blobs.writer(key_id, digests.update)
+    writer = ports.blobs.writer(key_id)
     size = 0
     try:
         async for chunk in chunks:
             size += len(chunk)
             if size > limit:
                 raise _too_long(announced)
+            await digests.update(chunk)
             await writer.write(chunk)
-        extent = await writer.finish()
+        # The last slices are hashed and stored at the same time.
+        hashed = asyncio.create_task(digests.finish())
+        try:
+            extent = await writer.finish()
+            await hashed
+        finally:
+            hashed.cancel()
         etag, checksum, size = digests.verify(payload)
     except BaseException:
         await writer.abort()
         raise
+    finally:
+        digests.close()
     manifest = Manifest("file", (extent,)) if size else NO_BYTES
     if not size:
         await writer.abort()

@@ -8,6 +8,7 @@ from blobs.contract import BlobStore
 from bus.contract import Submitter
 from index.contract import IndexReader
 from index.directory import BucketDirectory
+from ingest.md5 import SideBySide
 from schemas.randomness import RandomTokens
 
 
@@ -30,3 +31,4 @@ class Ports:
     keys: BucketKeys
     region: str = "us-east-1"
     new_nonce: Callable[[], bytes] = field(default_factory=lambda: RandomTokens(8))
+    hashing: SideBySide = field(default_factory=SideBySide)

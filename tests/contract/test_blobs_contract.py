@@ -78,12 +78,11 @@ def test_put_and_read(run: Callable[[Scenario], None], size: int) -> None:
 @pytest.mark.parametrize("size", [0, 1, 262_144, 1_048_576, 2_097_152, 3_333_333])
 def test_writer(run: Callable[[Scenario], None], size: int, step: int) -> None:
     async def scenario(blobs: BlobStore, key: str) -> None:
-        data, seen = os.urandom(size), bytearray()
-        writer = blobs.writer(key, seen.extend)
+        data = os.urandom(size)
+        writer = blobs.writer(key)
         for start in range(0, size, step):
             await writer.write(data[start : start + step])
         manifest = Manifest("file", (await writer.finish(),))
-        assert seen == data
         assert await stream(blobs, manifest, 0, size) == data
 
     run(scenario)

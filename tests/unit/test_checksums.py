@@ -1,6 +1,7 @@
 """Checksums: published check values, combination, multipart forms, and comparison with what was announced."""
 
 import base64
+import asyncio
 import hashlib
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ from ingest.checksums import (
     parse_content_md5,
 )
 from ingest.digests import Digested, Digests, digest_whole
+from ingest.md5 import SideBySide
 from ingest.payload import Payload
 from schemas import errors
 from schemas.rows import Checksum
@@ -129,7 +131,7 @@ def test_unknown_algorithm() -> None:
     with pytest.raises(errors.InvalidRequest, match="unsupported"):
         Hasher.new("CRC16")
     with pytest.raises(errors.InvalidRequest, match="unsupported"):
-        Digests(Payload(b"", 0, checksum_algorithm="CRC16"))
+        Digests(Payload(b"", 0, checksum_algorithm="CRC16"), SideBySide())
     with pytest.raises(errors.InvalidRequest, match="unsupported"):
         digest_whole(Payload(b"", 0, checksum_algorithm="CRC16"), b"")
 
@@ -139,10 +141,15 @@ BODY = b"the quick brown fox"
 
 
 def in_pieces(payload: Payload, body: bytes) -> Digested:
-    digests = Digests(payload)
-    for at in range(0, len(body), 4):
-        digests.update(body[at : at + 4])
-    return digests.verify(payload)
+    async def digest() -> Digested:
+        digests = Digests(payload, SideBySide())
+        for at in range(0, len(body), 4):
+            await digests.update(body[at : at + 4])
+        await digests.finish()
+        digests.close()
+        return digests.verify(payload)
+
+    return asyncio.run(digest())
 
 
 @pytest.fixture(params=[in_pieces, digest_whole], ids=["pieces", "whole"])
