@@ -1,7 +1,7 @@
 """Checksums: published check values, combination, multipart forms, and comparison with what was announced."""
 
-import base64
 import asyncio
+import base64
 import hashlib
 from collections.abc import Callable
 
