@@ -29,7 +29,7 @@ class Operation(NamedTuple):
 
     @property
     def reads(self) -> bool:
-        return self.method in ("GET", "HEAD") or self.name == "SelectObjectContent"
+        return self.method in ("GET", "HEAD", "OPTIONS") or self.name == "SelectObjectContent"
 
 
 OPERATIONS: tuple[Operation, ...] = (

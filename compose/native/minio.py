@@ -14,6 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD_SECONDS = 900
 ACCESS_KEY = "zoneaccesskey"
 SECRET_KEY = "zonesecretkey0123456789"
+# compose/docker-compose.yaml says the same.
+ENVIRONMENT = {
+    "MINIO_ROOT_USER": ACCESS_KEY,
+    "MINIO_ROOT_PASSWORD": SECRET_KEY,
+    "MINIO_BROWSER": "off",
+    "MINIO_UPDATE": "off",
+}
 
 
 class Zone(NamedTuple):
@@ -74,13 +81,7 @@ def _zone(
     command = [binary, "server", str(folder / "data"), "--address", f"127.0.0.1:{port}", "--quiet"]
     if certs is not None:
         command += ["--certs-dir", str(certs)]
-    variables = {
-        "MINIO_ROOT_USER": ACCESS_KEY,
-        "MINIO_ROOT_PASSWORD": SECRET_KEY,
-        "MINIO_BROWSER": "off",
-        "MINIO_UPDATE": "off",
-        **environment,
-    }
+    variables = {**ENVIRONMENT, **environment}
     return Process(
         folder.name, folder, command, lambda: is_listening("127.0.0.1", port), environment=variables
     )
