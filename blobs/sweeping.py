@@ -3,7 +3,7 @@
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from blobs.freeing import Freeing
@@ -13,7 +13,7 @@ from blobs.places import DRAFT, Places, in_pack
 from blobs.references import References
 from disk.files import Files
 from schemas.ids import uuid7_milliseconds
-from schemas.manifest import Extent, Manifest
+from schemas.manifest import Extent
 
 BATCH = 1000  # extents removed in one transaction
 
@@ -93,20 +93,6 @@ class Candidates:
         for blob, pack in self._packs.items():
             for offset, stored in pack.leftovers():
                 yield Extent(blob, offset, stored, 0, "", b"")
-
-
-async def mark_live(
-    candidates: Candidates,
-    live: AsyncIterator[list[Manifest]],
-    expand: Callable[[Manifest], Awaitable[Manifest]],
-) -> None:
-    """Mark every extent of every live manifest; a spilled one counts with its whole."""
-    async for manifests in live:
-        for manifest in manifests:
-            if manifest.spill is not None:
-                candidates.mark((manifest.spill,))
-                manifest = await expand(manifest)
-            candidates.mark(manifest.extents)
 
 
 def _extents(path: str, dead: dict[int, int], before: int) -> list[tuple[int, int]]:
