@@ -39,6 +39,13 @@ NOTES: dict[str, str] = {
     "PreflightBucket": "Of browsers, unsigned: by the bucket's CORS configuration.",
     "PreflightObject": "As PreflightBucket.",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
+    "GetBucketPolicyStatus": "What the policy would do by AWS's definition of public.",
+    "GetPublicAccessBlock": "All four switches are on in a new bucket.",
+    "PutBucketOwnershipControls": "BucketOwnerEnforced in a new bucket.",
+    "PutBucketPolicy": "Validated and given back. **Not evaluated yet:** it neither grants nor denies "
+    "anything; only the bucket's owner has access, whatever it says.",
+    "PutPublicAccessBlock": "BlockPublicPolicy and BlockPublicAcls refuse what would open the bucket. "
+    "Nothing is open to the public, with them or without.",
     "PutBucketTagging": "At most 50 tags.",
 }
 

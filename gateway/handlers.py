@@ -17,7 +17,13 @@ from gateway import (
     upload_part,
     versioning,
 )
-from gateway.configurations import cors, tagging
+from gateway.configurations import (
+    cors,
+    ownership_controls,
+    policy,
+    public_access_block,
+    tagging,
+)
 from gateway.registry import Handler
 
 MODULES: tuple[ModuleType, ...] = (
@@ -32,6 +38,9 @@ MODULES: tuple[ModuleType, ...] = (
     listing,
     multipart,
     object_tagging,
+    ownership_controls,
+    policy,
+    public_access_block,
     put_object,
     tagging,
     upload_part,

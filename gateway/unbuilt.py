@@ -53,6 +53,7 @@ REFUSED: frozenset[str] = frozenset(
 
 # Headers that ask for nothing here, and why: what they would change cannot be the case.
 HARMLESS: dict[str, str] = {
+    "x-amz-confirm-remove-self-bucket-access": "policies are not evaluated yet, so none locks its writer out",
     "x-amz-bypass-governance-retention": "nothing is under retention",
     "x-amz-optional-object-attributes": "nothing is archived, so there is no restore status to show",
     "x-amz-request-payer": "no bucket lets its requesters pay",

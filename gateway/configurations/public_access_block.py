@@ -1,0 +1,55 @@
+"""Public access block. A new bucket has all four switches on, as in AWS."""
+
+from gateway.configurations.resource import put, xml_answer
+from gateway.request import Request, Response
+from gateway.xml_structs import write_struct
+from query.reader import Reader
+from schemas.configurations.public_access_block import (
+    ALL_BLOCKED,
+    NOTHING_BLOCKED,
+    PUBLIC_ACCESS_BLOCK,
+    PublicAccessBlockConfiguration,
+)
+from schemas.errors import MalformedXML, NoSuchPublicAccessBlock
+from schemas.rows import Bucket
+
+ROOT = "PublicAccessBlockConfiguration"
+
+
+def check(configuration: PublicAccessBlockConfiguration) -> None:
+    """Raises MalformedXML when no switch is named."""
+    if configuration == NOTHING_BLOCKED:
+        raise MalformedXML()
+
+
+async def public_access_block(reader: Reader, bucket: Bucket) -> PublicAccessBlockConfiguration:
+    """What is blocked in the bucket."""
+    return await reader.configuration(bucket, PUBLIC_ACCESS_BLOCK) or ALL_BLOCKED
+
+
+async def get_public_access_block(request: Request) -> Response:
+    """GetPublicAccessBlock: all four switches."""
+    reader = request.services.reader
+    found = await public_access_block(reader, await reader.bucket(request.bucket))
+    if found == NOTHING_BLOCKED:
+        raise NoSuchPublicAccessBlock(BucketName=request.bucket)
+    every = PublicAccessBlockConfiguration(
+        bool(found.block_public_acls), bool(found.ignore_public_acls), bool(found.block_public_policy),
+        bool(found.restrict_public_buckets),
+    )  # fmt: skip
+    return xml_answer(ROOT, write_struct(every))
+
+
+async def delete_public_access_block(request: Request) -> Response:
+    """DeletePublicAccessBlock: nothing is blocked from now on."""
+    services = request.services
+    bucket = await services.reader.bucket(request.bucket)
+    await services.producer.configure_bucket(bucket, PUBLIC_ACCESS_BLOCK, NOTHING_BLOCKED, request.origin())
+    return Response(204, [])
+
+
+HANDLERS = {
+    "DeletePublicAccessBlock": delete_public_access_block,
+    "GetPublicAccessBlock": get_public_access_block,
+    "PutPublicAccessBlock": put(PUBLIC_ACCESS_BLOCK, ROOT, check),
+}
