@@ -24,6 +24,9 @@ NOTES: dict[str, str] = {
     "GetObject": "Ranges, conditions, partNumber, versionId, response-… overrides.",
     "GetBucketVersioning": "Without MfaDelete.",
     "GetObjectAttributes": "Parts in pages, each with its checksum.",
+    "RestoreObject": "An archived object (GLACIER, DEEP_ARCHIVE) lies on the same storage as all others: it "
+    "is kept from being read until it is restored, a restore is done once it is answered, and ends at the "
+    "midnight UTC after its days. So it is never in progress, and every retrieval tier is as fast.",
     "PutObjectTagging": "At most 10 tags; in place, so a version keeps its id, ETag and date.",
     "HeadObject": "As GetObject.",
     "ListBuckets": "The caller's buckets; prefix, bucket-region and paging.",

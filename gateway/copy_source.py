@@ -1,12 +1,21 @@
 """The header `x-amz-copy-source`: which object, and which version of it, a copy reads."""
 
 import re
+import time
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from gateway.conditions import check_copy_source
 from gateway.request import Request
-from schemas.errors import AccessDenied, InvalidArgument, InvalidRequest, MethodNotAllowed, NoSuchKey
+from schemas.archive import is_archived, is_restored
+from schemas.errors import (
+    AccessDenied,
+    InvalidArgument,
+    InvalidRequest,
+    MethodNotAllowed,
+    NoSuchKey,
+    SourceArchived,
+)
 from schemas.rows import Bucket, ObjectVersion
 
 KEY_LIMIT = 1024  # bytes of UTF-8
@@ -58,8 +67,8 @@ def _invalid(message: str, header: str) -> InvalidArgument:
 async def find_source(request: Request) -> tuple[Bucket, ObjectVersion, CopySource]:
     """The object to be copied, its conditions checked.
 
-    Raises what the parser raises, NoSuchBucket, NoSuchKey, NoSuchVersion, PreconditionFailed, and
-    InvalidRequest for a version that is a delete marker.
+    Raises what the parser raises, NoSuchBucket, NoSuchKey, NoSuchVersion, SourceArchived,
+    PreconditionFailed, and InvalidRequest for a version that is a delete marker.
     """
     source = parse_copy_source(request.headers["x-amz-copy-source"])
     reader = request.services.reader
@@ -76,6 +85,8 @@ async def find_source(request: Request) -> tuple[Bucket, ObjectVersion, CopySour
         raise InvalidRequest(
             "The source of a copy request may not specifically refer to a delete marker by version id."
         ) from None
+    if is_archived(found) and not is_restored(found, time.time()):
+        raise SourceArchived(StorageClass=found.attributes.storage_class)
     check_copy_source(request.headers, found.etag, found.created_at)
     return bucket, found, source
 

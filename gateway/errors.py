@@ -136,6 +136,19 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     errors.InvalidStorageClass: S3Error(
         "InvalidStorageClass", 400, "The storage class you specified is not valid"
     ),
+    errors.InvalidObjectState: S3Error(
+        "InvalidObjectState", 403, "The operation is not valid for the object's storage class"
+    ),
+    errors.SourceArchived: S3Error(
+        "ObjectNotInActiveTierError",
+        403,
+        "The source object of the COPY action is not in the active tier: it is archived, and not restored.",
+    ),
+    errors.InvalidRedirectLocation: S3Error(
+        "InvalidRedirectLocation",
+        400,
+        "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+    ),
     errors.InvalidTag: S3Error("InvalidTag", 400, "The tag provided was not a valid tag."),
     errors.TooManyTags: S3Error("BadRequest", 400, "Object tags cannot be greater than 10"),
     errors.PreconditionFailed: S3Error(

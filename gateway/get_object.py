@@ -6,6 +6,7 @@ The measured path. A plain request does one disjointness test over its headers a
 import re
 from collections.abc import Mapping
 
+from gateway.archived import check_readable
 from gateway.checksums import CHECKSUM_HEADERS, CHECKSUM_TYPE, checksum_headers
 from gateway.conditions import CONDITIONAL, check_read, same_state
 from gateway.object_headers import (
@@ -45,6 +46,8 @@ async def get_object(request: Request) -> Response:
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
     version = await _find(reader, bucket, request)
+    if version.attributes.storage_class != "STANDARD":
+        check_readable(version)
     if _special(request):
         return await _special_answer(request, bucket, version)
     size = version.size

@@ -14,6 +14,7 @@ from gateway import (
     multipart,
     object_tagging,
     put_object,
+    restore_object,
     upload_part,
     versioning,
 )
@@ -42,6 +43,7 @@ MODULES: tuple[ModuleType, ...] = (
     policy,
     public_access_block,
     put_object,
+    restore_object,
     tagging,
     upload_part,
     versioning,

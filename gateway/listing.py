@@ -6,6 +6,7 @@ Elements come in AWS's order. A page costs what it holds; nothing here sees more
 from collections.abc import Mapping
 
 from gateway import listing_xml as render
+from gateway.archived import wants_restore_status
 from gateway.continuation import decode_token, encode_token
 from gateway.listing_parameters import Asked, asked
 from gateway.object_headers import XML_TYPE
@@ -39,7 +40,7 @@ async def list_objects(request: Request) -> Response:
         + (f"<NextMarker>{names.one(page.next_marker)}</NextMarker>" if following else "")
         + f"<MaxKeys>{wanted.limit}</MaxKeys>"
     )
-    body = render.contents(page.entries, names, request.principal)
+    body = render.contents(page.entries, names, request.principal, await _restored(request, page))
     return _answer("ListBucketResult", head, wanted, names, page.truncated, body, page.prefixes)
 
 
@@ -63,7 +64,7 @@ async def list_objects_v2(request: Request) -> Response:
         + f"<KeyCount>{len(page.entries) + len(page.prefixes)}</KeyCount><MaxKeys>{wanted.limit}</MaxKeys>"
     )
     owner = request.principal if query.get("fetch-owner", "").lower() == "true" else None
-    body = render.contents(page.entries, names, owner)
+    body = render.contents(page.entries, names, owner, await _restored(request, page))
     return _answer("ListBucketResult", head, wanted, names, page.truncated, body, page.prefixes)
 
 
@@ -92,7 +93,9 @@ async def list_object_versions(request: Request) -> Response:
         )
         + f"<MaxKeys>{wanted.limit}</MaxKeys>"
     )
-    body = render.versions(page.versions, page.latest, names, request.principal)
+    body = render.versions(
+        page.versions, page.latest, names, request.principal, wants_restore_status(request.headers)
+    )
     return _answer("ListVersionsResult", head, wanted, names, page.truncated, body, page.prefixes)
 
 
@@ -141,6 +144,14 @@ async def _objects(request: Request, wanted: Asked, after: str) -> ObjectPage:
     if not wanted.limit:
         return _NO_OBJECTS
     return await reader.list_objects(bucket, wanted.prefix, wanted.delimiter, after, wanted.limit)
+
+
+async def _restored(request: Request, page: ObjectPage) -> Mapping[str, int]:
+    """Until when the archived objects of the page can be read, if the request asks for it."""
+    if not wants_restore_status(request.headers):
+        return {}
+    reader = request.services.reader
+    return await reader.restored(await reader.bucket(request.bucket), page.entries)
 
 
 def _answer(

@@ -3,12 +3,17 @@
 Names are looked at once per page, not once each, to see whether any needs escaping.
 """
 
+import math
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
+from time import time
 
 from access.identity import Principal
+from gateway.archived import restore_status
 from gateway.xml import encode_all, escape, url_encode
 from index.contract import ListEntry
+from schemas.archive import is_restored
 from schemas.rows import Checksum, ObjectVersion, Upload
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -48,18 +53,25 @@ def owner_element(owner_id: str, caller: Principal, element: str = "Owner") -> s
     return f"<{element}><ID>{escape(owner_id)}</ID>{name}</{element}>"
 
 
-def contents(entries: list[ListEntry], names: Names, caller: Principal | None) -> str:
-    """`Contents` elements; with owners when `caller` is given."""
+def contents(
+    entries: list[ListEntry], names: Names, caller: Principal | None, restored: Mapping[str, int]
+) -> str:
+    """`Contents` elements; with owners when `caller` is given. `restored` tells of archived objects until
+    when they can be read."""
     parts: list[str] = []
     add = parts.append
     rests: dict[tuple[str, str, str, str], tuple[str, str]] = {}
     encoded = names.all([entry.key for entry in entries])
-    for key, (_, size, etag, created, storage, owner, algorithm, kind) in zip(encoded, entries, strict=True):
+    for key, (name, size, etag, created, storage, owner, algorithm, kind) in zip(
+        encoded, entries, strict=True
+    ):
         around = rests.get((storage, owner, algorithm, kind))
         if around is None:
             around = _around_size(storage, owner, algorithm, kind, caller)
             rests[(storage, owner, algorithm, kind)] = around
         before, after = around
+        if restored and name in restored:
+            after += restore_status(restored[name])
         add(
             f"<Contents><Key>{key}</Key><LastModified>{_second(created // 1000)}</LastModified>"
             f"<ETag>&quot;{etag}&quot;</ETag>{before}<Size>{size}</Size>{after}</Contents>"
@@ -78,8 +90,11 @@ def _around_size(
     )
 
 
-def versions(rows: list[ObjectVersion], latest: list[bool], names: Names, caller: Principal) -> str:
-    """`Version` and `DeleteMarker` elements, in order."""
+def versions(
+    rows: list[ObjectVersion], latest: list[bool], names: Names, caller: Principal, restores: bool
+) -> str:
+    """`Version` and `DeleteMarker` elements, in order; `restores`: with what is restored until when."""
+    now = time() if restores else math.inf
     parts: list[str] = []
     encoded = names.all([row.key for row in rows])
     for key, row, newest in zip(encoded, rows, latest, strict=True):
@@ -95,7 +110,8 @@ def versions(rows: list[ObjectVersion], latest: list[bool], names: Names, caller
             parts.append(
                 f"<Version>{head}<ETag>&quot;{row.etag}&quot;</ETag>{_checksum_of(row.checksum)}"
                 f"<Size>{row.size}</Size>{owner}"
-                f"<StorageClass>{row.attributes.storage_class}</StorageClass></Version>"
+                f"<StorageClass>{row.attributes.storage_class}</StorageClass>"
+                f"{restore_status(row.restored_until) if is_restored(row, now) else ''}</Version>"
             )
     return "".join(parts)
 

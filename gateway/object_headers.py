@@ -5,12 +5,14 @@ from base64 import b64decode, b64encode
 from binascii import a2b_qp
 from collections.abc import Mapping
 
+from gateway.archived import restore_header
 from gateway.dates import http_date
 from gateway.tags import tags_of
-from schemas.errors import InvalidRequest, InvalidStorageClass, MetadataTooLarge
+from schemas.errors import InvalidRedirectLocation, InvalidStorageClass, MetadataTooLarge
 from schemas.rows import Attributes, Bucket, ObjectVersion
 
 METADATA_LIMIT = 2048  # bytes of UTF-8, names (without prefix) and values together
+REDIRECT_LIMIT = 2048  # characters
 META_PREFIX = "x-amz-meta-"
 
 SYSTEM_HEADERS = frozenset(
@@ -58,7 +60,7 @@ Headers = list[tuple[str, str]]
 def attributes_of(headers: Mapping[str, str]) -> Attributes:
     """What the headers of a write say about the object.
 
-    Raises MetadataTooLarge, InvalidStorageClass, InvalidRequest (a website redirect to nowhere), and for
+    Raises MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation, and for
     tags InvalidArgument, InvalidTag, TooManyTags.
     """
     system: dict[str, str] = {}
@@ -96,9 +98,14 @@ def _strip_framing(system: dict[str, str]) -> None:
 
 
 def _check_redirect(location: str) -> None:
+    """Source: Amazon S3 API reference, PutObject."""
     if not location.startswith(("/", "http://", "https://")):
-        raise InvalidRequest(
+        raise InvalidRedirectLocation(
             "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+        )
+    if len(location) > REDIRECT_LIMIT:
+        raise InvalidRedirectLocation(
+            f"The website redirect location has a maximum length of {REDIRECT_LIMIT} characters."
         )
 
 
@@ -159,6 +166,7 @@ def version_headers(bucket: Bucket, version: ObjectVersion, length: int) -> Head
         headers.append(("x-amz-tagging-count", str(len(attributes.tags))))
     if attributes.storage_class != "STANDARD":
         headers.append(("x-amz-storage-class", attributes.storage_class))
+        headers.extend(restore_header(version))
     return headers
 
 

@@ -55,7 +55,6 @@ REFUSED: frozenset[str] = frozenset(
 HARMLESS: dict[str, str] = {
     "x-amz-confirm-remove-self-bucket-access": "policies are not evaluated yet, so none locks its writer out",
     "x-amz-bypass-governance-retention": "nothing is under retention",
-    "x-amz-optional-object-attributes": "nothing is archived, so there is no restore status to show",
     "x-amz-request-payer": "no bucket lets its requesters pay",
 }
 

@@ -19,7 +19,7 @@ from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.put_object import put_object
 from ingest.results import CompletedPart, DeleteResult, PartResult, PutResult
-from ingest.update_object import set_tags
+from ingest.update_object import restore, set_tags
 from schemas.configurations.documents import encode_document
 from schemas.configurations.kinds import Kind, T
 from schemas.events import Condition, Origin
@@ -74,6 +74,13 @@ class Producer:
         """Give an object, or one version of it, these tags and no others; returns the version's id.
         Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
         return set_tags(self._ports, bucket, key, tags, origin, version)
+
+    def restore(
+        self, bucket: Bucket, key: str, days: int, origin: Origin, version: str | None = None
+    ) -> Awaitable[None]:
+        """Make an archived object, or one version of it, readable for so many days from now. Raises
+        NoSuchKey, NoSuchVersion, InvalidObjectState."""
+        return restore(self._ports, bucket, key, days, origin, version)
 
     def delete_object(
         self,

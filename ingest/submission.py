@@ -9,6 +9,7 @@ import msgspec
 from ingest.ports import Ports
 from schemas.errors import (
     ConditionalRequestConflict,
+    InvalidObjectState,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
@@ -105,6 +106,8 @@ def refusal_error(refusal: str, key: str) -> StrandlineError:
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
             "been aborted or completed."
         )
+    if refusal == "not-archived":
+        return InvalidObjectState("Restore is not allowed for the object's current storage class")
     if refusal == "part-landed-since":
         return PartLandedSince("A part of the upload landed while it was being ended.")
     if refusal == "no-such-bucket":

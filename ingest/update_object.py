@@ -1,4 +1,4 @@
-"""Change what is said about a version, in place: its tags."""
+"""Change what is said about a version, in place: its tags, and until when an archived one can be read."""
 
 from ingest.ports import Ports
 from ingest.submission import submit_key_event
@@ -15,3 +15,13 @@ async def set_tags(
     event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, tags)
     receipt = await submit_key_event(ports, bucket, event)
     return receipt.version
+
+
+async def restore(
+    ports: Ports, bucket: Bucket, key: str, days: int, origin: Origin, version: str | None = None
+) -> None:
+    """Make an archived object, or one version of it, readable for so many days from now.
+
+    Raises NoSuchKey, NoSuchVersion, InvalidObjectState."""
+    event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, None, days)
+    await submit_key_event(ports, bucket, event)

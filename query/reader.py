@@ -1,14 +1,16 @@
 """The read API: what the gateway reads with, in one class. Every read sees every acknowledged write."""
 
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+import time
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any
 
 from blobs.contract import BlobStore
-from index.contract import IndexReader
+from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory
 from query.configurations import Configurations
 from query.get_object import find_object, part_range, stream_object
 from query.list_objects import list_objects
+from query.list_restored import list_restored
 from query.list_uploads import list_uploads
 from query.list_versions import list_versions
 from query.pages import ObjectPage, UploadPage, VersionPage
@@ -87,6 +89,10 @@ class Reader:
     ) -> Awaitable[ObjectPage]:
         """Keys after `after` (exclusive; a common prefix that covers `after` is not repeated)."""
         return list_objects(self._index, bucket, prefix, delimiter, after, limit)
+
+    def restored(self, bucket: Bucket, entries: Sequence[ListEntry]) -> Awaitable[dict[str, int]]:
+        """Of the archived objects among the entries that are restored: until when (Unix milliseconds)."""
+        return list_restored(self._index, bucket, entries, time.time())
 
     def list_versions(
         self, bucket: Bucket, prefix: str, delimiter: str, key_marker: str, version_marker: str, limit: int

@@ -181,6 +181,18 @@ class InvalidStorageClass(StrandlineError):
     """An unknown storage class."""
 
 
+class InvalidObjectState(StrandlineError):
+    """An archived object that is not restored, or a restore of one that is not archived."""
+
+
+class SourceArchived(StrandlineError):
+    """The source of a copy is archived and not restored."""
+
+
+class InvalidRedirectLocation(StrandlineError):
+    """A website redirect that leads nowhere."""
+
+
 class InvalidTag(StrandlineError):
     """A tag that breaks the rules."""
 

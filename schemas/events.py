@@ -89,7 +89,8 @@ class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     """Change what is said about a version, in place (`version` None: about the object). Its bytes and its
     place among the versions stay; what is None is left as it is.
 
-    tags  the whole new set
+    tags          the whole new set
+    restore_days  make an archived object readable for so many days; refused for one that is not archived
     """
 
     origin: Origin
@@ -98,6 +99,7 @@ class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     key: str
     version: str | None = None
     tags: dict[str, str] | None = None
+    restore_days: int | None = None
     rules: int = RULES_VERSION
 
 

@@ -15,6 +15,7 @@ Refusal = Literal[
     "no-such-key",  # If-Match on a key that is not there
     "no-such-version",
     "no-such-upload",
+    "not-archived",  # a restore of an object whose storage class needs none
     "too-many-configurations",  # of that kind, in this bucket
     "configuration-changed",  # one that the new one was checked against
     "invalid-bucket-state",  # the versioning and the configurations of the bucket do not go together

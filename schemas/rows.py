@@ -104,6 +104,7 @@ class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended_seq, ended_at  the event and the moment at which it stopped being the head; 0 while it is
     upload_id   the multipart upload that it was completed from: Complete may be repeated, when its
                 answer got lost
+    restored_until  of an archived object: until when it can be read, Unix milliseconds; 0: never restored
     """
 
     key: str
@@ -121,6 +122,7 @@ class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended_seq: int = 0
     ended_at: int = 0
     upload_id: str | None = None
+    restored_until: int = 0
 
     @property
     def is_null(self) -> bool:

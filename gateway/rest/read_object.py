@@ -5,6 +5,7 @@ from contextlib import aclosing
 
 from starlette.responses import Response, StreamingResponse
 
+from gateway.archived import check_readable
 from gateway.conditions import check_read, same_state
 from gateway.ranges import ByteRange, parse_range
 from gateway.rest.call import Call
@@ -20,6 +21,8 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     if version == "":
         raise InvalidArgument("the parameter 'version' is empty; leave it out for the newest")
     found = await call.reader.find(bucket, key, version)
+    if call.request.method != "HEAD":
+        check_readable(found)
     if not check_read(call.headers, found.etag, found.created_at):
         return _with_headers(Response(status_code=304), [*validators(found), (VERSION, found.version)])
     wanted = _range(call, found)

@@ -4,6 +4,7 @@ import msgspec
 
 from index.contract import Change, KeyState, PutVersion, SetHead
 from processors.apply.decision import Decision, Moment, refuse
+from schemas.archive import is_archived, term_end
 from schemas.events import ObjectUpdate
 from schemas.facts import Fact
 from schemas.receipts import Receipt, Refusal
@@ -16,7 +17,9 @@ def apply_update(event: ObjectUpdate, state: KeyState, moment: Moment) -> Decisi
     if row is None or row.delete_marker:
         refusal: Refusal = "no-such-key" if event.version is None else "no-such-version"
         return refuse(refusal, moment, event.origin, event.bucket_id, event.key)
-    changed = _changed(row, event)
+    if event.restore_days is not None and not is_archived(row):
+        return refuse("not-archived", moment, event.origin, event.bucket_id, event.key)
+    changed = _changed(row, event, moment)
     changes: list[Change] = [PutVersion(event.bucket_id, changed)]
     if state.head is not None and state.head.rank == row.rank:
         changes.append(SetHead(event.bucket_id, changed))
@@ -27,9 +30,11 @@ def apply_update(event: ObjectUpdate, state: KeyState, moment: Moment) -> Decisi
     return Decision(tuple(changes), Receipt(moment.seq, moment.time, version=row.version), fact)
 
 
-def _changed(row: ObjectVersion, event: ObjectUpdate) -> ObjectVersion:
+def _changed(row: ObjectVersion, event: ObjectUpdate, moment: Moment) -> ObjectVersion:
     if event.tags is not None:
         row = msgspec.structs.replace(
             row, attributes=msgspec.structs.replace(row.attributes, tags=event.tags)
         )
+    if event.restore_days is not None:
+        row = msgspec.structs.replace(row, restored_until=term_end(moment.time, event.restore_days))
     return row

@@ -157,3 +157,41 @@ def test_a_payload_that_does_not_match_its_hash_stores_nothing(raw: Raw, s3: Any
         assert (answer.status, answer.code) == (400, "XAmzContentSHA256Mismatch")
     with refused("404", 404):
         s3.head_object(Bucket=bucket, Key="k")
+
+
+def test_any_case_of_enabled_asks_for_it(raw: Raw, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data", ChecksumAlgorithm="SHA1")
+    for value, there in (("ENABLED", True), ("enabled", True), ("DISABLED", False), ("", False)):
+        for method in ("GET", "HEAD"):
+            answer = raw.send(method, f"/{bucket}/k", {"x-amz-checksum-mode": value})
+            assert answer.status == 200
+            assert ("x-amz-checksum-sha1" in answer.headers) == there
+            assert ("x-amz-checksum-type" in answer.headers) == there
+
+
+def test_a_range_has_no_checksum_of_the_whole(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"data", ChecksumAlgorithm="SHA1")
+    part = s3.get_object(Bucket=bucket, Key="k", Range="bytes=0-1", ChecksumMode="ENABLED")
+    assert "ChecksumSHA1" not in part
+    assert body(part) == b"da"
+    whole = s3.get_object(Bucket=bucket, Key="k", Range="bytes=0-3", ChecksumMode="ENABLED")
+    assert whole["ChecksumSHA1"] == base64.b64encode(hashlib.sha1(b"data").digest()).decode()
+
+
+def test_a_part_has_its_own_checksum(s3: Any, bucket: str) -> None:
+    bodies = [b"a" * (5 * 1024**2), b"b"]
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")["UploadId"]
+    place = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    parts = [
+        {"PartNumber": n, **{k: v for k, v in stored.items() if k in ("ETag", "ChecksumSHA256")}}
+        for n, one in enumerate(bodies, 1)
+        if (stored := s3.upload_part(**place, PartNumber=n, Body=one, ChecksumAlgorithm="SHA256"))
+    ]
+    s3.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+    for part in parts:
+        head = s3.head_object(Bucket=bucket, Key="k", PartNumber=part["PartNumber"], ChecksumMode="ENABLED")
+        assert head["ChecksumSHA256"] == part["ChecksumSHA256"]
+        assert head["PartsCount"] == 2
+    whole = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert whole["ChecksumSHA256"].endswith("-2")
+    assert whole["ChecksumType"] == "COMPOSITE"

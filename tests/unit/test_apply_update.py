@@ -3,11 +3,15 @@
 import asyncio
 from pathlib import Path
 
-from index.contract import KeyState
+import msgspec
+
+from gateway.dates import http_date
+from index.contract import KeyState, PutVersion, SetHead
 from processors.apply.decision import Moment
 from processors.apply.update import apply_update
+from schemas.archive import is_archived, is_restored
 from schemas.events import ObjectUpdate
-from schemas.rows import ObjectVersion
+from schemas.rows import Attributes, ObjectVersion
 from tests.unit.applying import BUCKET, ORIGIN, Partition, delete, epoch, put
 
 
@@ -77,3 +81,57 @@ def test_a_version_under_the_head_does_not_become_the_head() -> None:
     old = ObjectVersion("k", "f" * 32, 1, 1, 1, "owner", ended_seq=2, ended_at=2)
     decision = apply_update(tag("f" * 32, a="1"), KeyState(head=head, target=old), Moment(3, 3))
     assert [type(change).__name__ for change in decision.changes] == ["PutVersion"]
+
+
+# --- restore -------------------------------------------------------------------------------------------
+GLACIER = Attributes(storage_class="GLACIER")
+DAY = 86_400_000
+
+
+def restore(days: int) -> ObjectUpdate:
+    return ObjectUpdate(ORIGIN, BUCKET, 1, "k", None, None, days)
+
+
+def test_a_restore_ends_at_the_midnight_after_its_days() -> None:
+    head = ObjectVersion("k", "null", 1, 1, 1, "owner", attributes=GLACIER)
+    for time, days, end in (
+        (10 * DAY, 1, 12 * DAY),
+        (10 * DAY + 1, 1, 12 * DAY),
+        (11 * DAY - 1, 1, 12 * DAY),
+        (10 * DAY, 7, 18 * DAY),
+    ):
+        decision = apply_update(restore(days), KeyState(head=head), Moment(2, time))
+        put, set_head = decision.changes
+        assert isinstance(put, PutVersion)
+        assert isinstance(set_head, SetHead)
+        assert put.row == set_head.row == msgspec.structs.replace(head, restored_until=end)
+
+
+def test_the_longest_restore_ends_on_a_day_that_can_be_written() -> None:
+    head = ObjectVersion("k", "null", 1, 1, 1, "owner", attributes=GLACIER)
+    decision = apply_update(restore(2**31 - 1), KeyState(head=head), Moment(2, 10 * DAY))
+    (put, _) = decision.changes
+    assert isinstance(put, PutVersion)
+    assert http_date(put.row.restored_until) == "Fri, 31 Dec 9999 00:00:00 GMT"
+
+
+def test_what_is_not_archived_cannot_be_restored() -> None:
+    for storage_class in ("STANDARD", "GLACIER_IR", "INTELLIGENT_TIERING"):
+        head = ObjectVersion("k", "null", 1, 1, 1, "owner", attributes=Attributes({}, {}, storage_class))
+        decision = apply_update(restore(1), KeyState(head=head), Moment(2, 10 * DAY))
+        assert (decision.receipt.refusal, decision.changes) == ("not-archived", ())
+
+
+def test_a_restore_is_in_force_until_its_end() -> None:
+    row = ObjectVersion("k", "null", 1, 1, 1, "owner", attributes=GLACIER, restored_until=12 * DAY)
+    assert is_archived(row)
+    assert is_restored(row, 12 * DAY / 1000 - 1)
+    assert not is_restored(row, 12 * DAY / 1000)
+
+
+def test_tags_leave_a_restore_as_it_is() -> None:
+    head = ObjectVersion("k", "null", 1, 1, 1, "owner", attributes=GLACIER, restored_until=12 * DAY)
+    (put, _) = apply_update(tag(a="1"), KeyState(head=head), Moment(2, 3)).changes
+    assert isinstance(put, PutVersion)
+    assert put.row.restored_until == 12 * DAY
+    assert put.row.attributes.storage_class == "GLACIER"

@@ -149,8 +149,9 @@ HANDLED = {
     "x-amz-copy-source", "x-amz-copy-source-if-match", "x-amz-copy-source-if-modified-since",
     "x-amz-copy-source-if-none-match", "x-amz-copy-source-if-unmodified-since", "x-amz-copy-source-range",
     "x-amz-max-parts", "x-amz-metadata-directive", "x-amz-mp-object-size", "x-amz-object-attributes",
-    "x-amz-part-number-marker", "x-amz-sdk-checksum-algorithm", "x-amz-source-expected-bucket-owner",
-    "x-amz-storage-class", "x-amz-tagging", "x-amz-tagging-directive", "x-amz-website-redirect-location",
+    "x-amz-optional-object-attributes", "x-amz-part-number-marker", "x-amz-sdk-checksum-algorithm",
+    "x-amz-source-expected-bucket-owner", "x-amz-storage-class", "x-amz-tagging", "x-amz-tagging-directive",
+    "x-amz-website-redirect-location",
 }  # fmt: skip
 
 

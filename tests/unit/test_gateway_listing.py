@@ -168,4 +168,4 @@ def test_times_are_whole_seconds() -> None:
         (951_868_799_999, "2000-02-29T23:59:59.000Z"),
     ):
         entry = ListEntry("k", 1, "e", milliseconds, "STANDARD", ROOT.id, "", "")
-        assert f"<LastModified>{text}</LastModified>" in contents([entry], Names(False), None)
+        assert f"<LastModified>{text}</LastModified>" in contents([entry], Names(False), None, {})

@@ -13,7 +13,7 @@ from gateway.object_headers import (
     version_headers,
     write_headers,
 )
-from schemas.errors import InvalidRequest, InvalidStorageClass, MetadataTooLarge
+from schemas.errors import InvalidRedirectLocation, InvalidStorageClass, MetadataTooLarge
 from schemas.rows import Attributes, Bucket, Checksum, ObjectVersion
 
 PLAIN = Bucket(b"b" * 16, "bucket", "owner", "us-east-1", 0, 1)
@@ -89,7 +89,7 @@ def test_limits() -> None:
     for name in ("SNOW", "OUTPOSTS", "standard", ""):
         with pytest.raises(InvalidStorageClass):
             attributes_of({"x-amz-storage-class": name})
-    with pytest.raises(InvalidRequest, match="prefix of"):
+    with pytest.raises(InvalidRedirectLocation, match="prefix of"):
         attributes_of({"x-amz-website-redirect-location": "javascript:alert(1)"})
 
 

@@ -84,7 +84,7 @@ def test_delete_answers_without_versions(tmp_path: Path) -> None:
 def test_copy(tmp_path: Path) -> None:
     async def scenario(client: Client) -> None:
         await client.put(
-            "a b/ä", b"data", content_type="text/plain", x_amz_meta_a="b", x_amz_storage_class="GLACIER"
+            "a b/ä", b"data", content_type="text/plain", x_amz_meta_a="b", x_amz_storage_class="GLACIER_IR"
         )
         source = "/bucket/a%20b/%C3%A4"
         copied = await client.call("CopyObject", "copy", x_amz_copy_source=source)

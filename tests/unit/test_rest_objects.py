@@ -63,11 +63,20 @@ async def test_attributes_come_back(api: RestApi) -> None:
     headers = {
         "content-type": "image/png", "cache-control": "no-cache", "content-encoding": "gzip",
         "content-language": "de", "content-disposition": "inline", "expires": "never",
-        "x-meta-place": "Zürich 🐋", "x-storage-class": "GLACIER",
+        "x-meta-place": "Zürich 🐋", "x-storage-class": "GLACIER_IR",
     }  # fmt: skip
     assert (await api.call("PUT", f"{OBJECTS}/k", b"x", headers)).status == 200
     got = await api.call("GET", f"{OBJECTS}/k")
     assert {name: got.headers[name] for name in headers} == headers
+
+
+@with_api
+async def test_an_archived_object_cannot_be_read(api: RestApi) -> None:
+    await api.call("PUT", f"{OBJECTS}/k", b"data", {"x-storage-class": "GLACIER"})
+    refused = await api.call("GET", f"{OBJECTS}/k")
+    assert (refused.status, refused.json["code"]) == (403, "InvalidObjectState")
+    head = await api.call("HEAD", f"{OBJECTS}/k")
+    assert (head.status, head.headers["x-storage-class"]) == (200, "GLACIER")
 
 
 @with_api

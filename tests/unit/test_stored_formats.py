@@ -36,10 +36,11 @@ def create(attributes: Attributes) -> UploadCreate:
     return UploadCreate(ORIGIN, BUCKET, 3, "key", "upload", "owner", attributes, "CRC32", "COMPOSITE")
 
 
-def version(attributes: Attributes) -> ObjectVersion:
+def version(attributes: Attributes, restored_until: int = 0) -> ObjectVersion:
     return ObjectVersion(
-        "key", "null", 7, 8, 9, "owner", 4, "etag", attributes, CRC, BYTES, False, 10, 11, "upload"
-    )
+        "key", "null", 7, 8, 9, "owner", 4, "etag", attributes, CRC, BYTES, False, 10, 11, "upload",
+        restored_until,
+    )  # fmt: skip
 
 
 def upload(attributes: Attributes) -> Upload:
@@ -70,10 +71,10 @@ def create_bytes(attributes: str) -> bytes:
     )
 
 
-def version_bytes(attributes: str) -> bytes:
+def version_bytes(attributes: str, begin: str = "9f", end: str = "") -> bytes:
     return bytes.fromhex(
-        f"9fa36b6579a46e756c6c070809a56f776e657204a465746167{attributes}{CRC_BYTES}{BYTES_BYTES}"
-        "c20a0ba675706c6f6164"
+        f"{begin}a36b6579a46e756c6c070809a56f776e657204a465746167{attributes}{CRC_BYTES}{BYTES_BYTES}"
+        f"c20a0ba675706c6f6164{end}"
     )
 
 
@@ -83,7 +84,7 @@ def upload_bytes(attributes: str) -> bytes:
     )
 
 
-UPDATE_BYTES = bytes.fromhex(f"98af6f626a6563742e7570646174652f31{ORIGIN_BYTES}a46e756c6c81a162a13201")
+UPDATE_BYTES = bytes.fromhex(f"99af6f626a6563742e7570646174652f31{ORIGIN_BYTES}a46e756c6c81a162a1320701")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_rows_of_before_there_were_tags(stored: bytes, row: Any) -> None:
     [
         (put_bytes(WITH_TAGS), put(TAGGED)),
         (create_bytes(WITH_TAGS), create(TAGGED)),
-        (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"})),
+        (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7)),
     ],
 )
 def test_events_of_today(stored: bytes, event: Any) -> None:
@@ -123,7 +124,10 @@ def test_events_of_today(stored: bytes, event: Any) -> None:
 
 @pytest.mark.parametrize(
     ("stored", "row"),
-    [(version_bytes(WITH_TAGS), version(TAGGED)), (upload_bytes(WITH_TAGS), upload(TAGGED))],
+    [
+        (version_bytes(WITH_TAGS, "dc0010", "0c"), version(TAGGED, 12)),
+        (upload_bytes(WITH_TAGS), upload(TAGGED)),
+    ],
 )
 def test_rows_of_today(stored: bytes, row: Any) -> None:
     assert msgspec.msgpack.encode(row) == stored
