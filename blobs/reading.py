@@ -31,8 +31,7 @@ from blobs.places import Places, in_pack
 from schemas.errors import BlobCorrupt, BlobMissing
 from schemas.manifest import Extent, Manifest
 
-SLICE_FRAMES = 4  # frames read with one call
-SPARE_BUFFERS = 16  # kept for the next slices: fresh memory of this size costs a page fault per page
+AHEAD = 4  # frames read at a time when they come from the device
 OPEN_PACKS = 256
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
@@ -71,7 +70,7 @@ class RangeReader:
         self._packs: OrderedDict[bytes, OpenFile] = OrderedDict()
         self._open_packs = open_packs
         self._nowait = _NOWAIT
-        self._spare: list[bytearray] = []
+        self._buffer = bytearray(STORED_FRAME)
 
     def read_now(self, manifest: Manifest, start: int, length: int) -> bytes | None:
         """The range at once, if it takes no waiting: one inline or packed extent of at most a frame,
@@ -106,23 +105,18 @@ class RangeReader:
         for extent, begin, end in overlaps(manifest.extents, start, start + length):
             cipher = AESGCM(self._keys.unwrap(extent.key_id, extent.data_key))
             file = None if not extent.blob else self._pack(extent) if in_pack(extent) else self._file(extent)
-            frame, stop = begin // FRAME_SIZE, frame_count(end)
-            buffer = self._spare.pop() if self._spare else bytearray(SLICE_FRAMES * STORED_FRAME)
-            try:
-                while frame < stop:
-                    count = min(SLICE_FRAMES, stop - frame)
-                    view = await self._slice(manifest, extent, file, frame, count, buffer)
-                    for number in range(frame, frame + count):
-                        at = (number - frame) * STORED_FRAME
-                        plain = self._decrypt(extent, cipher, number, view[at : at + STORED_FRAME])
-                        base = number * FRAME_SIZE
-                        if begin > base or end < base + len(plain):
-                            plain = plain[max(0, begin - base) : end - base]
-                        yield plain
-                    frame += count
-            finally:
-                if len(self._spare) < SPARE_BUFFERS:
-                    self._spare.append(buffer)
+            number, stop = begin // FRAME_SIZE, frame_count(end)
+            while number < stop:
+                stored = self._stored_now(manifest, extent, file, number)
+                if stored is None:
+                    stored = await self._stored_from_device(extent, file, number, min(stop, number + AHEAD))
+                for at in range(0, max(1, len(stored)), STORED_FRAME):
+                    plain = self._decrypt(extent, cipher, number, stored[at : at + STORED_FRAME])
+                    base = number * FRAME_SIZE
+                    if begin > base or end < base + len(plain):
+                        plain = plain[max(0, begin - base) : end - base]
+                    yield plain
+                    number += 1
 
     async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
         """The range at once."""
@@ -139,32 +133,30 @@ class RangeReader:
     def close(self) -> None:
         self._packs.clear()
 
-    async def _slice(
-        self,
-        manifest: Manifest,
-        extent: Extent,
-        file: OpenFile | None,
-        frame: int,
-        count: int,
-        buffer: bytearray,
-    ) -> memoryview:
-        """`count` stored frames from number `frame` on, in `buffer` if they can be had at once. A short
-        answer is left to `_decrypt` to name."""
-        first = frame * STORED_FRAME
-        size = min(count * STORED_FRAME, extent.stored - first)
-        offset = extent.offset + first
+    def _stored_now(
+        self, manifest: Manifest, extent: Extent, file: OpenFile | None, number: int
+    ) -> memoryview | None:
+        """A stored frame in the one buffer for all of them, good until anything else is read; None when it
+        is not in the page cache. One buffer stays in the processor's cache, where several would not."""
+        offset = extent.offset + number * STORED_FRAME
+        size = stored_frame_length(number, extent.length)
         if file is None:
             return memoryview(manifest.inline)[offset : offset + size]
-        view = memoryview(buffer)[:size]
-        if self._read_cached(file.fd, view, offset):
-            return view
-        loop = asyncio.get_running_loop()
-        return memoryview(await loop.run_in_executor(self._pool, _pread_all, file, size, offset))
+        view = memoryview(self._buffer)[:size]
+        return view if self._read_cached(file.fd, view, offset) else None
+
+    async def _stored_from_device(
+        self, extent: Extent, file: OpenFile | None, first: int, stop: int
+    ) -> memoryview:
+        """Stored frames from `first` up to `stop`. A short answer is left to `_decrypt` to name."""
+        assert file is not None
+        start = first * STORED_FRAME
+        size = min(stop * STORED_FRAME, extent.stored) - start
+        run = asyncio.get_running_loop().run_in_executor
+        return memoryview(await run(self._pool, _pread_all, file, size, extent.offset + start))
 
     def _read_cached(self, fd: int, buffer: bytearray | memoryview, offset: int) -> bool:
         """Fill the buffer from the page cache; False when that would mean waiting for the device."""
-        if not self._nowait and len(buffer) > STORED_FRAME:
-            return False  # a file system that cannot tell (tmpfs): only small reads are worth the risk
         try:
             return os.preadv(fd, (buffer,), offset, self._nowait) == len(buffer)
         except BlockingIOError:
