@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from hypothesis import given, settings
@@ -13,32 +14,87 @@ from hypothesis import strategies as st
 from access.keyring import KeyRing
 from blobs.contract import BlobStore
 from blobs.local import LocalBlobs
+from compose.native.minio import Zone
 from schemas.errors import BlobMissing, KeyMissing
 from schemas.manifest import NO_BYTES, Manifest
+from tests.cluster.zone_blobs import endpoints_of, open_blobs, stored
+from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
 Scenario = Callable[[BlobStore, str], Awaitable[None]]
-Engine = Callable[[Path, KeyRing], "AsyncIterator[BlobStore]"]
 
 
-@asynccontextmanager
-async def local(root: Path, keys: KeyRing) -> AsyncIterator[BlobStore]:
-    blobs = LocalBlobs(root, keys, ahead=1024 * 1024)
-    await blobs.start()
+class Engine(Protocol):
+    """An engine with a place of its own."""
+
+    def open(self, keys: KeyRing) -> AbstractAsyncContextManager[BlobStore]: ...
+
+    def stored(self) -> object:
+        """Everything that is stored, to be compared."""
+
+
+class Local:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @asynccontextmanager
+    async def open(self, keys: KeyRing) -> AsyncIterator[BlobStore]:
+        blobs = LocalBlobs(self._root, keys, ahead=1024 * 1024)
+        await blobs.start()
+        try:
+            yield blobs
+        finally:
+            await blobs.close()
+
+    def stored(self) -> object:
+        return sorted(self._root.rglob("*"))
+
+
+class InZones:
+    """`zones` are three, each with a bucket that no other test has."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        self._endpoints = endpoints_of(zones)
+
+    def open(self, keys: KeyRing) -> AbstractAsyncContextManager[BlobStore]:
+        return open_blobs(self._endpoints, keys)
+
+    def stored(self) -> object:
+        return [stored(endpoint) for endpoint in self._endpoints]
+
+
+@pytest.fixture(scope="session")
+def own_zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Zone]]:
+    """Three zones in an embedded Strandline."""
+    folder = tmp_path_factory.mktemp("zone-store")
+    server = Server(folder / "data", folder / "log", "--no-audit")
+    server.start()
     try:
-        yield blobs
+        yield [Zone(name, server.endpoint, ACCESS_KEY, SECRET_KEY) for name in ("zone-a", "zone-b", "zone-c")]
     finally:
-        await blobs.close()
+        server.stop()
 
 
-ENGINES = {"local": local}
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("s3 in MinIO", marks=pytest.mark.cluster),
+        pytest.param("s3 in Strandline", marks=pytest.mark.cluster),
+    ]
+)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    if request.param == "local":
+        return Local(tmp_path)
+    if request.param == "s3 in Strandline":
+        return InZones(request.getfixturevalue("own_zones"))
+    return InZones(request.getfixturevalue("zones").zones)
 
 
-@pytest.fixture(params=sorted(ENGINES))
-def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Scenario], None]:
+@pytest.fixture
+def run(engine: Engine, tmp_path: Path) -> Callable[[Scenario], None]:
     def run_scenario(scenario: Scenario) -> None:
         async def main() -> None:
             keys = KeyRing(tmp_path / "keys")
-            async with ENGINES[request.param](tmp_path, keys) as blobs:
+            async with engine.open(keys) as blobs:
                 await scenario(blobs, keys.new_bucket_key())
 
         asyncio.run(main())
@@ -110,9 +166,9 @@ def test_any_range_of_any_extents_is_the_slice(run: Callable[[Scenario], None]) 
     run(scenario)
 
 
-def test_abort_leaves_nothing(run: Callable[[Scenario], None], tmp_path: Path) -> None:
+def test_abort_leaves_nothing(run: Callable[[Scenario], None], engine: Engine) -> None:
     async def scenario(blobs: BlobStore, key: str) -> None:
-        before = sorted(tmp_path.rglob("*"))
+        before = await asyncio.to_thread(engine.stored)
         for size in (0, 1000, 3_000_000):
             writer = blobs.writer(key)
             await writer.write(bytes(size))
@@ -121,14 +177,14 @@ def test_abort_leaves_nothing(run: Callable[[Scenario], None], tmp_path: Path) -
             await finished.write(bytes(size))
             await finished.finish()
             await finished.abort()
-        assert sorted(tmp_path.rglob("*")) == before
+        assert await asyncio.to_thread(engine.stored) == before
 
     run(scenario)
 
 
-def test_a_cancelled_writer_can_be_aborted(run: Callable[[Scenario], None], tmp_path: Path) -> None:
+def test_a_cancelled_writer_can_be_aborted(run: Callable[[Scenario], None], engine: Engine) -> None:
     async def scenario(blobs: BlobStore, key: str) -> None:
-        before = sorted(tmp_path.rglob("*"))
+        before = await asyncio.to_thread(engine.stored)
         writer = blobs.writer(key)
 
         async def send() -> None:
@@ -145,7 +201,7 @@ def test_a_cancelled_writer_can_be_aborted(run: Callable[[Scenario], None], tmp_
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert sorted(tmp_path.rglob("*")) == before
+        assert await asyncio.to_thread(engine.stored) == before
 
     run(scenario)
 

@@ -1,0 +1,72 @@
+"""What zones have of one blob: its blocks, who refers to it, whether somebody is about to free it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from blobs.s3 import names
+from blobs.s3.zone import Listed
+from schemas.ids import uuid7_milliseconds
+
+_BLOCK = re.compile(r"b([0-9a-f]{6})")
+_REFERENCE = re.compile(r"ref-([0-9a-f]+)-([0-9a-f]{12})")
+_FREEING = re.compile(r"freeing-([0-9a-f]{32})")
+
+
+@dataclass
+class BlobState:
+    """The union of what the zones asked have of a blob.
+
+    blocks   by zone: the size of each block by its number
+    holders  when each second reference was recorded last (Unix milliseconds)
+    gone     the primary has let go
+    freeing  attempts to free it, under way or left by a crash
+    names    by zone: every object of the blob
+    """
+
+    blocks: dict[str, dict[int, int]] = field(default_factory=dict)
+    holders: dict[bytes, int] = field(default_factory=dict)
+    gone: bool = False
+    freeing: set[bytes] = field(default_factory=set)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, blob: bytes, listed: Mapping[str, Iterable[Listed]]) -> "BlobState":
+        """From the listings of the blob's folder in each zone."""
+        state, begin = cls(), len(names.folder(blob))
+        for zone, objects in listed.items():
+            blocks = state.blocks[zone] = {}
+            state.names[zone] = []
+            for one in objects:
+                state.names[zone].append(one.name)
+                state._add(one.name[begin:], one.size, blocks)
+        return state
+
+    def _add(self, entry: str, size: int, blocks: dict[int, int]) -> None:
+        if match := _BLOCK.fullmatch(entry):
+            blocks[int(match[1], 16)] = size
+        elif match := _REFERENCE.fullmatch(entry):
+            holder, made = bytes.fromhex(match[1]), int(match[2], 16)
+            self.holders[holder] = max(made, self.holders.get(holder, 0))
+        elif match := _FREEING.fullmatch(entry):
+            self.freeing.add(bytes.fromhex(match[1]))
+        elif entry == "gone":
+            self.gone = True
+
+    @property
+    def sizes(self) -> dict[int, int]:
+        """The size of every block that any zone has."""
+        sizes: dict[int, int] = {}
+        for blocks in self.blocks.values():
+            for number, size in blocks.items():
+                sizes[number] = max(size, sizes.get(number, 0))
+        return sizes
+
+    def being_freed(self, since: int) -> bool:
+        """Whether an attempt to free it may be under way: one begun after `since` (Unix milliseconds)."""
+        return any(uuid7_milliseconds(attempt) > since for attempt in self.freeing)
+
+    def references_of(self, zone: str, holder: bytes) -> list[str]:
+        """The names of that holder's references in a zone."""
+        mark = f"/ref-{holder.hex()}-"
+        return [name for name in self.names.get(zone, ()) if mark in name]
