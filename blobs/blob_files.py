@@ -11,6 +11,7 @@ from blobs.headers import BLOB_MAGIC, HEADER_BYTES, file_header
 from blobs.places import DRAFT, Places
 from blobs.sealing import Sealer, Slices, Workspace
 from disk.files import Files, full_device, write_fully
+from disk.room import Room
 from schemas.manifest import Extent
 
 
@@ -31,9 +32,11 @@ class BlobFileWriter:
         blob: bytes,
         *,
         fsync: bool,
+        room: Room | None = None,
     ) -> None:
         self._files, self._places, self._pool, self._space = files, places, pool, space
         self._blob, self._key_id, self._fsync = blob, key_id, fsync
+        self._room = room
         self._sealer = Sealer(keys, key_id)
         self._path = places.blob_file(blob)
         self._fd = -1
@@ -56,6 +59,8 @@ class BlobFileWriter:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._remove)
 
     def _begin(self, chunks: list[bytes], last: bool) -> asyncio.Future[None]:
+        if self._room is not None:
+            self._room.take(sum(map(len, chunks)))
         return asyncio.get_running_loop().run_in_executor(self._pool, self._store, chunks, last)
 
     # --- in a worker thread ------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from blobs.sharing import share_extents
 from blobs.spilling import Spilling
 from blobs.sweeping import Candidates
 from disk.files import Files, SystemFiles
+from disk.room import Room
 from schemas.ids import uuid7, uuid7_milliseconds
 from schemas.manifest import NO_BYTES, Extent, Manifest
 from schemas.randomness import RandomTokens
@@ -40,6 +41,7 @@ class LocalBlobs:
     pack_size     bytes at which a pack is sealed and the next begun
     fsync         False leaves blob files unsynced, for benchmarks only; packs and references always sync
     files         the file layer; fault tests put their own in
+    room          how far the device may be filled; None: until it is full
     """
 
     def __init__(
@@ -54,18 +56,21 @@ class LocalBlobs:
         fsync: bool = True,
         workers: int = WORKERS,
         files: Files | None = None,
+        room: Room | None = None,
         new_id: Callable[[], bytes] = uuid7,
     ) -> None:
         self.inline_limit, self.pack_limit = inline_limit, pack_limit
         self.recovered: list[Recovered] = []
-        self._keys, self._fsync, self._new_id = keys, fsync, new_id
+        self._keys, self._fsync, self._new_id, self._room = keys, fsync, new_id, room
         self._new_key = RandomTokens(32)
         self._files: Files = SystemFiles() if files is None else files
         self._places = Places(root)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="blobs")
         self._table = ThreadPoolExecutor(1, thread_name_prefix="blob-references")
         self._space = Workspace()
-        self._packs = Packs(self._files, self._places, pack_size=pack_size, ahead=ahead, new_id=new_id)
+        self._packs = Packs(
+            self._files, self._places, pack_size=pack_size, ahead=ahead, new_id=new_id, room=room
+        )
         self._ranges = RangeReader(self._places, keys, self._pool, self._was_freed)
         self._spilling = Spilling(self._store_file, self._load_file)
         self.read_now = self._ranges.read_now
@@ -119,6 +124,7 @@ class LocalBlobs:
             key_id,
             self._new_id(),
             fsync=self._fsync,
+            room=self._room,
         )
 
     async def spill(self, key_id: str, manifest: Manifest) -> Manifest:

@@ -13,6 +13,7 @@ from blobs.headers import RECORD_BYTES, record_header
 from blobs.pack_file import PackFile
 from blobs.places import Places
 from disk.files import Files
+from disk.room import Room
 from schemas.errors import ServiceUnavailable, StorageFull
 from schemas.ids import uuid7, uuid7_milliseconds
 
@@ -46,12 +47,14 @@ class Packs:
         ahead: int = AHEAD,
         fsync: bool = True,
         new_id: Callable[[], bytes] = uuid7,
+        room: Room | None = None,
     ) -> None:
         if not 0 < pack_size <= 1 << 31:
             raise ValueError(f"a pack of {pack_size} bytes: at most 2 GiB, since records hold 32-bit offsets")
         self._files, self._places, self._fsync, self._new_id = files, places, fsync, new_id
         self._pack_size, self._ahead = pack_size, min(ahead, pack_size) if fsync else 0
         self._batch_limit = min(BATCH_LIMIT, pack_size // 4)
+        self._room = room
         self._queue: SimpleQueue[_Append | None] = SimpleQueue()
         self._pending = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -78,6 +81,8 @@ class Packs:
             await room
         if self._closed:
             raise ServiceUnavailable("the store is shutting down")
+        if self._room is not None:
+            self._room.take(stored)
         done: asyncio.Future[Place] = self._loop.create_future()
         self._pending += stored
         self._queue.put(_Append(done, pieces, stored))
@@ -187,7 +192,7 @@ class Packs:
             self._settle(pack)
         start = max(pack.zeroed, end)
         step = min(self._ahead, self._pack_size - start)
-        if start - end < self._ahead // 2 and step > 0 and pack.growable:
+        if start - end < self._ahead // 2 and step > 0 and pack.growable and self._has_room():
             self._growing = self._filler.submit(pack.extend, start, step)
 
     def _settle(self, pack: PackFile) -> None:
@@ -207,7 +212,12 @@ class Packs:
         self._spare = self._filler.submit(self._create)
 
     def _create(self) -> PackFile:
-        return PackFile(self._files, self._places, self._new_id(), ahead=self._ahead, fsync=self._fsync)
+        ahead = self._ahead if self._has_room() else 0
+        return PackFile(self._files, self._places, self._new_id(), ahead=ahead, fsync=self._fsync)
+
+    def _has_room(self) -> bool:
+        """Whether there is space for zeros ahead, which can be left out."""
+        return self._room is None or self._room.has(self._ahead)
 
     def _end(self) -> None:
         """Seal the pack, remove the unused spare. What fails here, the next start's recovery does."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from disk.files import OUT_OF_SPACE, Files, make_directory, write_fully
+from disk.room import Room
 from schemas.errors import StorageFull, StrandlineError
 
 FILE_BYTES = 64 * 1024 * 1024
@@ -49,12 +50,16 @@ def chain(n: int, prev: str, fields: dict[str, Any]) -> tuple[bytes, str]:
 
 
 class AuditTrail:
-    """The only writer of the trail. Opening it raises AuditDamaged when a durable line or the head is not
-    there. `files` is the file layer: fault tests put their own in."""
+    """The only writer of the trail. Opening it raises AuditDamaged when a durable line or the head is missing.
 
-    def __init__(self, folder: Path, files: Files | None = None) -> None:
+    files  the file layer: fault tests put their own in
+    room   how far the trail may fill the device
+    """
+
+    def __init__(self, folder: Path, files: Files | None = None, room: Room | None = None) -> None:
         self._folder = folder
         self._files = files or Files()
+        self._room = room
         make_directory(self._files, str(folder))
         self._file: int | None = None
         self._size = 0
@@ -72,6 +77,8 @@ class AuditTrail:
             lines.append(line)
         data = b"".join(lines)
         head = Head(n, prev, {**self.head.sources, **sources})
+        if self._room is not None:
+            self._room.take(len(data))
         try:
             self._write_lines(data, head)
             self._publish_head()

@@ -164,7 +164,7 @@ class Sequencer:
             try:
                 offset, time = await appended
             except StorageFull as error:
-                self._answer_error(batch, LogUnavailable(f"no space left for the log: {error.message}"))
+                self._answer_error(batch, error)
                 self._in_hand.remove(batch)
                 appending = None
                 continue

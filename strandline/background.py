@@ -43,7 +43,7 @@ class Background:
         self._engine = engine
         self._metrics = metrics
         self._snapshotting = Snapshotting(settings, data, engine, metrics)
-        self._trouble = TroubleWatch(data.root, metrics, engine.failure)
+        self._trouble = TroubleWatch(data.root, settings.min_free_bytes, metrics, engine.failure)
         self._syncs = 0
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False

@@ -13,6 +13,7 @@ from functools import partial
 from access.keyring import KeyRing
 from bus.local import LocalPartitionLog, partition_directory
 from disk.files import Files
+from disk.room import Room
 from index.directory import GenerationCounter
 from index.head_cache import HeadStamps
 from index.sqlite.writer import SqliteWriter
@@ -47,7 +48,7 @@ class Engine:
         self.recovery: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stamps = HeadStamps(data.index / STAMPS_FILE)
-        self._index = SqliteWriter(index_file(data), stamps=self._stamps)
+        self._index = SqliteWriter(index_file(data), stamps=self._stamps, room=self._room())
         self.keys = KeyRing(data.keys)
 
     async def abandon(self) -> None:
@@ -129,7 +130,12 @@ class Engine:
             durable_offset=durable_offset,
             segment_size=self._settings.segment_bytes,
             files=self._files,
+            room=self._room(),
         )
+
+    def _room(self) -> Room:
+        """Half of what object bytes leave free: so deletions still find room. The rest is for commits."""
+        return Room(self._data.index, self._settings.min_free_bytes // 2)
 
     def _refuse_gap(self, positions: dict[str, int]) -> None:
         """An index that ends before the log begins (deleted, or an old copy put back) misses events that

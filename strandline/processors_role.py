@@ -20,6 +20,7 @@ from bus.contract import Record
 from bus.local import LogReader
 from bus.positions import Positions
 from disk.files import Files
+from disk.room import Room
 from index.sqlite.reader import SqliteReader
 from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.auditor import Auditor
@@ -71,7 +72,11 @@ class Processors:
         self._logs = {topic: open_log(data, topic) for topic in (AUDIT, FACTS)}
         self._positions = Positions(str(data.consumers), files)
         self._blobs = open_blobs(settings, data, KeyRing(data.keys), files)
-        self._auditor = Auditor(AuditTrail(data.audit, files)) if settings.audit else None
+        self._auditor = None
+        if settings.audit:
+            # A quarter stays the index's own: records come as long as there are events and requests.
+            room = Room(data.audit, settings.min_free_bytes // 4)
+            self._auditor = Auditor(AuditTrail(data.audit, files, room))
         self._trail_cut = 0.0
         self.swept = asyncio.Event()  # set once the leftovers of earlier runs are gone
         self._collector = Collector(self._blobs, settings.gc_grace_seconds, time.time, log.error)

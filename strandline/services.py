@@ -6,6 +6,7 @@ from access.keyring import KeyRing
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from disk.files import Files
+from disk.room import Room
 from gateway.request import Services
 from index.directory import BucketDirectory, GenerationCounter
 from index.head_cache import HeadStamps
@@ -30,6 +31,7 @@ def open_blobs(settings: Settings, data: DataDir, keys: KeyRing, files: Files | 
         pack_limit=settings.pack_limit,
         fsync=not settings.unsafe_unsynced_large_objects,
         files=files,
+        room=Room(data.blobs, settings.min_free_bytes),
     )
 
 

@@ -132,6 +132,13 @@ class Settings(BaseSettings):
         le=4 * GIB,
         description="Size at which a segment of the log ends and the next begins.",
     )
+    min_free_bytes: Size = Field(
+        default=64 * MIB,
+        ge=0,
+        description="Space that stays free on the device: objects are refused (507) when less would be left, "
+        "deletions and other small changes when less than half of it would be. So what was begun can be "
+        "ended, and reads go on.",
+    )
     unsafe_unsynced_large_objects: bool = Field(
         default=False,
         description="UNSAFE. Acknowledge objects above pack_limit without waiting for the disk: a power "

@@ -13,6 +13,7 @@ from bus.local.reserve import Reserve
 from bus.local.segment import SEGMENT_HEADER_SIZE, Segment, SegmentHeader, encode_header
 from bus.local.view import View, ViewReader
 from disk.files import OUT_OF_SPACE, Files, Handle, SystemFiles, make_directory, write_fully
+from disk.room import Room
 from schemas.errors import LogBroken, StorageFull
 
 SEGMENT_SIZE = 64 * 1024 * 1024  # bytes
@@ -35,7 +36,8 @@ class LocalPartitionLog:
 
     append, drop_before and close belong to one thread at a time; sync, reads and properties to any.
     `recovery` says what opening found and cut. Opening raises LogCorrupt when anything that was durable is
-    damaged or missing; `durable_offset` is what the caller knows of that (the index's position).
+    damaged or missing; `durable_offset` is what the caller knows of that (the index's position). Without
+    `room` the log grows until the device is full.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class LocalPartitionLog:
         ahead: int = AHEAD,
         background: bool = True,
         files: Files | None = None,
+        room: Room | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._files = files or SystemFiles()
@@ -57,6 +60,7 @@ class LocalPartitionLog:
         self._partition = partition
         self._segment_size = segment_size
         self._clock = clock
+        self._room = room
         self._broken: str | None = None
         self._sync_lock = Lock()
         self.syncs = 0  # times the log was made durable since it was opened
@@ -65,7 +69,7 @@ class LocalPartitionLog:
         self._segments: tuple[Segment, ...] = ()
         make_directory(self._files, self._directory)
         self._reserve = Reserve(
-            self._files, self._directory, segment_size, ahead, background, self._reserve_failed
+            self._files, self._directory, segment_size, ahead, background, self._reserve_failed, room
         )
         self._open(durable_offset)
         if ahead:
@@ -123,6 +127,8 @@ class LocalPartitionLog:
             now = self._time
         base = self._end
         frame = encode_frame(base, payloads, now, self._durable)
+        if self._room is not None:
+            self._room.take(len(frame))
         if self._position + len(frame) > self._segment_size and base > self._segments[-1].base:
             self._roll(now)
         # When all before it is durable, the frame can be written and synced in one call.

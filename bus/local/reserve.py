@@ -12,6 +12,7 @@ from threading import Lock
 
 from bus.local.segment import NEXT_SEGMENT
 from disk.files import OUT_OF_SPACE, Files, Handle, write_fully
+from disk.room import Room
 
 ZEROS = bytes(256 * 1024)
 NEVER = 1 << 62
@@ -33,6 +34,7 @@ class Reserve:
         ahead: int,
         background: bool,
         failed: Callable[[Exception], None],
+        room: Room | None = None,
     ) -> None:
         self.filled = 0
         self.wake = NEVER
@@ -41,6 +43,7 @@ class Reserve:
         self._segment_size = segment_size
         self._ahead = min(ahead, segment_size)
         self._failed = failed
+        self._room = room
         self._lock = Lock()
         self._handle: Handle | None = None
         self._position = 0
@@ -117,10 +120,16 @@ class Reserve:
             position = self._position
             if self._handle is None:
                 return
+            if self._room is not None and not self._room.has(2 * self._ahead):
+                self._retry_later(position)
+                return
             try:
                 self._reserve_some(self._handle, position)
             except OSError as error:
-                self._retry_later_or_fail(error, position)
+                if error.errno in OUT_OF_SPACE:
+                    self._retry_later(position)
+                else:
+                    self._failed(error)
             except Exception as error:
                 self._failed(error)
             else:
@@ -147,9 +156,6 @@ class Reserve:
             write_fully(self._files, handle.fd, memoryview(ZEROS)[: end - at], at)
         self._files.fdatasync(handle.fd)
 
-    def _retry_later_or_fail(self, error: OSError, position: int) -> None:
-        """A full disk is the writer's to find out, when it has no room; anything else breaks the log."""
-        if error.errno in OUT_OF_SPACE:
-            self.wake = position + max(self._ahead // 2, 1)
-        else:
-            self._failed(error)
+    def _retry_later(self, position: int) -> None:
+        """A full disk is the writer's to find out, when it has no room."""
+        self.wake = position + max(self._ahead // 2, 1)

@@ -10,7 +10,8 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from index.sqlite.connection import open_checkpointer
+from disk.room import Room
+from index.sqlite.connection import PAGE_SIZE, open_checkpointer
 from index.sqlite.failures import translate
 from schemas.errors import StorageFull
 
@@ -18,10 +19,15 @@ TRUNCATE_WAIT_MS = 50  # how long a truncation waits for readers of an old snaps
 
 
 class Checkpointer:
-    """Checkpoints of one index file on a worker thread with a connection of its own."""
+    """Checkpoints of one index file on a worker thread with a connection of its own.
 
-    def __init__(self, path: Path) -> None:
+    Copying makes the file grow, although commits are what the last space is for; so without `room` for it,
+    pages stay in the write-ahead log, where they are as durable.
+    """
+
+    def __init__(self, path: Path, room: Room | None = None) -> None:
         self._path = path
+        self._room = room
         self._wal = path.with_name(path.name + "-wal")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="index-checkpoint")
         self._connection: sqlite3.Connection | None = None
@@ -40,7 +46,7 @@ class Checkpointer:
     async def truncate(self) -> bool:
         """Copy the rest and empty the write-ahead log. The caller keeps the writer out meanwhile.
 
-        False when a reader held an old snapshot; then a later attempt is needed.
+        False when a reader held an old snapshot, or there was no room; then a later attempt is needed.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._truncate)
 
@@ -78,7 +84,14 @@ class Checkpointer:
         try:
             connection = self._open()
             connection.execute(f"PRAGMA busy_timeout = {TRUNCATE_WAIT_MS}")
+            if self._room is not None and not self._room.has(self._growth(connection)):
+                return False
             busy: int = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]
         except sqlite3.Error as error:
             raise translate(error, self._path) from error
         return not busy
+
+    def _growth(self, connection: sqlite3.Connection) -> int:
+        """By how many bytes the file will grow."""
+        pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
+        return max(0, pages * PAGE_SIZE - os.stat(self._path).st_size)

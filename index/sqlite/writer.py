@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from disk.room import Room
 from index.contract import Change, ClearHead, KeyState, KeyWant, PendingFacts, SetHead
 from index.head_cache import HeadStamps
 from index.records import open_bucket, open_configuration, open_epoch, open_part, open_upload
@@ -38,14 +39,20 @@ class SqliteWriter:
     IndexCorrupt.
     """
 
-    def __init__(self, path: Path, wal_limit: int = WAL_LIMIT, stamps: HeadStamps | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        wal_limit: int = WAL_LIMIT,
+        stamps: HeadStamps | None = None,
+        room: Room | None = None,
+    ) -> None:
         self._stamps = stamps
         self._stamped: list[tuple[bytes, str]] = []
         self._path = path
         self._connection = open_writer(path)
         self._versions = Versions(self._connection)
         self._progress = Progress(self._connection)
-        self._checkpointer = Checkpointer(path)
+        self._checkpointer = Checkpointer(path, room)
         self._checkpointing = asyncio.Lock()
         self._wal_limit = wal_limit
         self._next_checkpoint = wal_limit

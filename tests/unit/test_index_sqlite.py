@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from disk.room import Room
 from index.contract import ClearHead, KeyWant, PendingFacts, PutVersion, RemoveVersion, SetHead
 from index.records import key_seed
 from index.sqlite import connection as connections
@@ -101,6 +102,26 @@ def test_a_checkpoint_with_a_reader_in_the_way_still_makes_commits_durable(tmp_p
         old.close()
         await writer.checkpoint()
         assert writer._checkpointer.wal_bytes() == 0
+        await writer.close()
+
+    asyncio.run(body())
+
+
+def test_a_checkpoint_leaves_the_last_space_to_commits(tmp_path: Path) -> None:
+    async def body() -> None:
+        path = tmp_path / "index.db"
+        writer = SqliteWriter(path, wal_limit=1, room=Room(tmp_path, 1 << 62))
+        await writer.checkpoint()
+        size = path.stat().st_size
+        for number in range(50):
+            await writer.write(0, head(version(f"key-{number}", 1)))
+            await writer.commit(OBJECT_VERSIONS, 0, number + 1, None)
+        await writer.checkpoint()
+        assert path.stat().st_size == size
+        assert writer._checkpointer.wal_bytes() > 0
+        reader = SqliteReader(path)
+        assert len(await reader.list_current(BUCKET, "", True, None, 100)) == 50
+        reader.close()
         await writer.close()
 
     asyncio.run(body())

@@ -134,7 +134,7 @@ def test_a_full_log_is_told_and_works_on_afterwards(run: Any) -> None:
 
     async def scenario(bench: Bench) -> None:
         files.room = 0
-        with pytest.raises(LogUnavailable, match="no space left for the log"):
+        with pytest.raises(StorageFull, match="of log in"):
             await bench.submit("a")
         end = bench.sequencer.log_end
         files.room = 1 << 20

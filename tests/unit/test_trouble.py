@@ -23,8 +23,8 @@ def test_a_full_device_is_told_until_there_is_room(
 ) -> None:
     worker, engine = processes(tmp_path)
     room = False
-    monkeypatch.setattr(trouble, "has_room", lambda root: room)
-    watch = trouble.TroubleWatch(tmp_path, engine, lambda: None)
+    monkeypatch.setattr(trouble, "has_room", lambda root, min_free: room)
+    watch = trouble.TroubleWatch(tmp_path, 0, engine, lambda: None)
     health = Health("", lambda: trouble.trouble(worker))
     asyncio.run(watch.look())
     assert not health.complaint
@@ -40,7 +40,7 @@ def test_a_full_device_is_told_until_there_is_room(
 
 def test_one_write_too_large_is_no_full_device(tmp_path: Path) -> None:
     worker, engine = processes(tmp_path)
-    watch = trouble.TroubleWatch(tmp_path, engine, lambda: None)
+    watch = trouble.TroubleWatch(tmp_path, 0, engine, lambda: None)
     worker.request("PutObject", 507, 1, 0, 0)
     asyncio.run(watch.look())
     assert trouble.trouble(worker) == ""
@@ -50,7 +50,7 @@ def test_one_write_too_large_is_no_full_device(tmp_path: Path) -> None:
 def test_a_log_that_has_stopped(tmp_path: Path) -> None:
     worker, engine = processes(tmp_path)
     failure: str | None = None
-    watch = trouble.TroubleWatch(tmp_path, engine, lambda: failure)
+    watch = trouble.TroubleWatch(tmp_path, 0, engine, lambda: failure)
     health = Health("", lambda: trouble.trouble(worker))
     failure = "the disk is gone"
     asyncio.run(watch.look())
