@@ -1,4 +1,4 @@
-"""The port of the log. Engines: `bus.local` (segments on disk), later `bus.kafka`.
+"""The port of the log. Engines: `bus.local` (segments on disk), `bus.kafka`.
 
 A *topic* has *partitions*, each an append-only sequence of records numbered by *offset* from 0. What a
 reader sees of a partition is always a prefix of what was appended, in order, without gaps.
@@ -84,6 +84,28 @@ class Submitter(Protocol):
 
     def partitions(self, topic: str) -> int:
         """How many partitions the topic's current generation has."""
+
+
+class Feed(Protocol):
+    """A partition of a consumer group, from when this member is given it until it is taken away again."""
+
+    topic: str
+    partition: int
+    ended: bool  # it was taken away
+
+    def begin(self, offset: int) -> None:
+        """Read from this offset on; what was read before and not taken is forgotten. May be called again."""
+
+    async def next(self, limit: int) -> list[Record]:
+        """Up to `limit` records, in order, as soon as there are any; none once the feed has ended.
+
+        Raises OffsetOutOfRange when the log does not have the offset to go on from."""
+
+    def commit(self, offset: int) -> None:
+        """Everything below is done with, and its effect durable. Told to the group soon, for all to see."""
+
+    async def wait_ended(self) -> None:
+        """Wait until the partition is taken away."""
 
 
 class Subscription(Protocol):

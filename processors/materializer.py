@@ -36,10 +36,12 @@ from schemas.seq import POLICY_PARTITIONS, encode_seq
 
 
 class Applied(NamedTuple):
-    """A batch that is in the index: its receipts and encoded facts, one per event, in order."""
+    """A batch that is in the index: its receipts and encoded facts, one per event, in order. `kept`: the
+    receipts as they stay in the index."""
 
     receipts: list[Receipt]
     facts: tuple[bytes, ...]
+    kept: tuple[bytes, ...] = ()
 
 
 class Materializer:
@@ -91,7 +93,7 @@ class Materializer:
             await self._index.rollback()
             raise
         self._last_time = times[-1]
-        return Applied([decision.receipt for decision in decisions], facts)
+        return Applied([decision.receipt for decision in decisions], facts, kept)
 
     async def _monotone(self, times: Sequence[int]) -> list[int]:
         """The times, none below the one before it, nor below those of earlier batches."""

@@ -14,6 +14,8 @@ OBJECT_VERSIONS = "object-versions"
 POLICIES = "policies"
 FACTS = "facts"
 AUDIT = "audit"
+RECEIPTS = "receipts"
+DEAD_LETTERS = "dead-letters"
 
 RULES_VERSION = 1
 EVENT_LIMIT = 256 * 1024  # bytes of one encoded event

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["strandline"] = set(MAY_IMPORT)
 
 # Engines are named in the composition root alone; everywhere else the port's contract is enough.
-ENGINES = ("bus.local", "index.sqlite", "index.cassandra", "blobs.local", "blobs.s3")
+ENGINES = ("bus.local", "bus.kafka", "index.sqlite", "index.cassandra", "blobs.local", "blobs.s3")
 
 # Web frameworks and servers stay at the edge.
 HTTP_ONLY = ("fastapi", "starlette", "granian")

@@ -1,0 +1,180 @@
+"""The port `Submitter` on Kafka: an event out, its receipt back through the gateway's own partition."""
+
+import asyncio
+import logging
+import os
+from functools import partial
+from itertools import count, takewhile
+from typing import NamedTuple
+
+from confluent_kafka.admin import AdminClient
+
+from bus.kafka.connection import KafkaConnection
+from bus.kafka.failures import ask
+from bus.kafka.inbox import ReceiptInbox
+from bus.kafka.lease import CLAIM_SECONDS, ReceiptLease
+from bus.kafka.producer import KafkaProducer
+from bus.kafka.receipts import ReplyTo
+from schemas.errors import ConfigurationError, LogError, LogUnavailable, SubmitTimeout
+from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS, POLICIES, RECEIPTS
+from schemas.receipts import Receipt
+
+log = logging.getLogger(__name__)
+
+RECEIPT_SECONDS = 10.0  # how long a writer waits for its receipt
+STALLED_SECONDS = 5.0  # a partition whose oldest writer waits this long takes no more meanwhile
+WAITING_LIMIT = 8192  # writers of one gateway
+SWEEP_SECONDS = 0.25
+METADATA_SECONDS = 20.0
+ANSWER_SECONDS = 5.0
+
+Lane = tuple[str, int]  # topic, partition
+
+
+class _Waiting(NamedTuple):
+    receipt: "asyncio.Future[Receipt]"
+    lane: Lane
+    since: float
+
+
+class KafkaSubmitter:
+    """`bus.contract.Submitter` for one gateway process. `start` it on the event loop that uses it.
+
+    A writer waits for `receipt_seconds`, then gets SubmitTimeout: nothing is appended a second time. While a
+    partition is stalled (its leader, its worker or the index away), new events for it are refused with
+    LogUnavailable instead of queueing up; it takes events again once those that wait are answered or gone.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        *,
+        receipt_seconds: float = RECEIPT_SECONDS,
+        stalled_seconds: float = STALLED_SECONDS,
+    ) -> None:
+        self._connection = connection
+        self._receipt_seconds = receipt_seconds
+        self._stalled_seconds = stalled_seconds
+        self._incarnation = os.urandom(16)
+        self._numbers = count(1)
+        self._waiting: dict[int, _Waiting] = {}  # in the order of their deadlines
+        self._stalled: frozenset[Lane] = frozenset()
+        self._partitions: dict[str, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Find the topics, claim a partition for receipts, begin to read it.
+
+        Raises ConfigurationError for missing topics, ServiceUnavailable when the brokers do not answer."""
+        self._partitions = await asyncio.to_thread(self._count_partitions)
+        self._topics = {topic: self._connection.name(topic) for topic in self._partitions}
+        self._producer = KafkaProducer(self._connection, seconds=self._receipt_seconds)
+        self._lease = ReceiptLease(
+            self._connection, self._producer, self._partitions[RECEIPTS], self._incarnation
+        )
+        try:
+            self._place = await self._lease.take()
+            self._inbox = ReceiptInbox(self._connection, self._place, self._incarnation, self._answer)
+            await self._inbox.start()
+        except BaseException:
+            await self._producer.close(0)
+            raise
+        self._tasks = [
+            asyncio.create_task(self._sweep(), name="receipts-deadlines"),
+            asyncio.create_task(self._keep_lease(), name="receipts-lease"),
+        ]
+
+    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+        """See `bus.contract.Submitter`."""
+        lane = (topic, partition)
+        if lane in self._stalled:
+            raise LogUnavailable(
+                f"events of {topic}/{partition} wait for their receipts for too long already"
+            )
+        if len(self._waiting) >= WAITING_LIMIT:
+            raise LogUnavailable(f"{WAITING_LIMIT} events of this gateway are waiting already")
+        if len(payload) > EVENT_LIMIT:
+            raise LogUnavailable(f"an event of {len(payload)} bytes is over the limit of {EVENT_LIMIT}")
+        number = next(self._numbers)
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(loop.create_future(), lane, loop.time())
+        reply_to = ReplyTo(self._place, self._incarnation, number).encode()
+        self._producer.send(self._topics[topic], partition, payload, partial(self._fail, number), reply_to)
+        self._waiting[number] = waiting
+        return await waiting.receipt
+
+    def partitions(self, topic: str) -> int:
+        """See `bus.contract.Submitter`."""
+        return self._partitions[topic]
+
+    @property
+    def stalled(self) -> frozenset[Lane]:
+        """The partitions that take no events just now."""
+        return self._stalled
+
+    async def close(self) -> None:
+        """Give up the partition; who still waits gets SubmitTimeout."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for number in list(self._waiting):
+            self._fail(number, SubmitTimeout("the gateway is shutting down"))
+        try:
+            await asyncio.wait_for(self._lease.end(), CLAIM_SECONDS)
+        except (LogError, TimeoutError) as error:
+            log.warning("the partition of receipts is given up by its lease running out: %s", error)
+        await self._inbox.close()
+        await self._producer.close()
+
+    def _answer(self, receipts: list[tuple[int, Receipt]]) -> None:
+        for number, receipt in receipts:
+            waiting = self._waiting.pop(number, None)
+            if waiting is not None and not waiting.receipt.done():
+                waiting.receipt.set_result(receipt)
+
+    def _fail(self, number: int, error: LogError) -> None:
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None and not waiting.receipt.done():
+            waiting.receipt.set_exception(error)
+
+    async def _sweep(self) -> None:
+        """Deadlines and stalled partitions, for all writers at once: a timer per write would cost more."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for number in self._waiting_for(self._receipt_seconds):
+                self._fail(number, SubmitTimeout(f"no receipt within {self._receipt_seconds:.0f} s"))
+            slow = self._waiting_for(self._stalled_seconds)
+            stalled = frozenset(self._waiting[number].lane for number in slow)
+            self._tell(stalled - self._stalled, self._stalled - stalled)
+            self._stalled = stalled
+
+    def _waiting_for(self, seconds: float) -> list[int]:
+        """Who waits for longer than that already."""
+        since = asyncio.get_running_loop().time() - seconds
+        return [number for number, _ in takewhile(lambda w: w[1].since < since, self._waiting.items())]
+
+    @staticmethod
+    def _tell(worse: frozenset[Lane], better: frozenset[Lane]) -> None:
+        for topic, partition in sorted(worse):
+            log.error("events of %s/%d get no receipts: it takes no more of them", topic, partition)
+        for topic, partition in sorted(better):
+            log.warning("%s/%d takes events again", topic, partition)
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(CLAIM_SECONDS)
+            try:
+                await self._lease.renew()
+            except LogError as error:
+                # Another gateway may share the partition then, which costs no more than its reading.
+                log.warning("the claim on a partition of receipts could not be renewed: %s", error.message)
+
+    def _count_partitions(self) -> dict[str, int]:
+        client = AdminClient(self._connection.settings())
+        topics = ask(lambda: client.list_topics(timeout=ANSWER_SECONDS), METADATA_SECONDS).topics
+        names = {topic: self._connection.name(topic) for topic in (OBJECT_VERSIONS, POLICIES, RECEIPTS)}
+        if missing := [name for name in names.values() if name not in topics]:
+            raise ConfigurationError(
+                f"Kafka has no topic {', '.join(missing)}: run `strandline topics create` once"
+            )
+        return {topic: len(topics[name].partitions) for topic, name in names.items()}
