@@ -14,6 +14,8 @@ from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 from access.identity import Principal
 from access.sigv4 import Verifier
+from gateway.acl_request import WRITES, acl_of_write
+from gateway.acl_xml import ACL_HEADERS
 from gateway.configurations.cors import cors_headers
 from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
 from gateway.flow_control import Connections
@@ -180,6 +182,8 @@ class Application:
 
     async def _check_unusual(self, request: Request) -> None:
         check_unbuilt(request.headers)
+        if request.operation in WRITES and not ACL_HEADERS.isdisjoint(request.headers):
+            request.acl = await acl_of_write(request)
         owner = request.headers.get(EXPECTED_OWNER)
         if owner is not None and request.bucket and request.operation != "CreateBucket":
             bucket = await self._services.reader.bucket(request.bucket)

@@ -19,7 +19,8 @@ NOTES: dict[str, str] = {
     "CopyObject": "By reference within the store. If-Match, If-None-Match and the x-amz-copy-source-if-… "
     "conditions.",
     "CreateBucket": "Buckets are private and owned by whoever made them; making one's own bucket again "
-    "answers BucketAlreadyOwnedByYou in every region. No tags, no directory buckets.",
+    "answers BucketAlreadyOwnedByYou in every region. Tags, object ownership and ACL may come with it. No "
+    "directory buckets.",
     "DeleteObject": "If-Match is decided atomically.",
     "GetObject": "Ranges, conditions, partNumber, versionId, response-… overrides.",
     "GetBucketVersioning": "Without MfaDelete.",
@@ -41,6 +42,11 @@ NOTES: dict[str, str] = {
     "PostObject": "Uploads from HTML forms.",
     "PreflightBucket": "Of browsers, unsigned: by the bucket's CORS configuration.",
     "PreflightObject": "As PreflightBucket.",
+    "GetBucketAcl": "The owner alone where ACLs are disabled, as they are in a new bucket.",
+    "GetObjectAcl": "The bucket's owner alone where ACLs are disabled, as they are in a new bucket.",
+    "PutBucketAcl": "Canned, in headers, as XML. **Not evaluated yet:** it grants nothing; only the bucket's "
+    "owner has access. Grants by e-mail address are refused: accounts have none.",
+    "PutObjectAcl": "As PutBucketAcl.",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
     "GetBucketPolicyStatus": "What the policy would do by AWS's definition of public.",
     "GetPublicAccessBlock": "All four switches are on in a new bucket.",

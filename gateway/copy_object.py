@@ -39,6 +39,7 @@ async def copy_object(request: Request) -> Response:
     attributes = msgspec.structs.replace(
         attributes_of(headers) if replace else _kept(found, headers),
         tags=tags_of(headers) if replace_tags else found.attributes.tags,
+        acl=request.acl,
     )
     result = await services.producer.copy_object(
         bucket, request.key, found, attributes, request.origin(), algorithm, condition

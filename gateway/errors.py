@@ -210,6 +210,11 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     ),
     errors.BadRequest: S3Error("BadRequest", 400, "Bad Request"),
     errors.ConfigurationTooLarge: S3Error("EntityTooLarge", 400, "Your request was too large."),
+    errors.InvalidBucketAclWithBlockPublicAccess: S3Error(
+        "InvalidBucketAclWithBlockPublicAccessError",
+        400,
+        "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+    ),
     errors.InvalidBucketAclWithObjectOwnership: S3Error(
         "InvalidBucketAclWithObjectOwnership",
         400,
@@ -263,6 +268,7 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "You are attempting to create a new configuration but have already reached the 1,000-configuration "
         "limit.",
     ),
+    errors.UnexpectedContent: S3Error("UnexpectedContent", 400, "This request does not support content."),
     errors.UnresolvableGrantByEmailAddress: S3Error(
         "UnresolvableGrantByEmailAddress",
         400,

@@ -12,6 +12,7 @@ from gateway import (
     list_parts,
     listing,
     multipart,
+    object_acl,
     object_tagging,
     put_object,
     restore_object,
@@ -19,6 +20,7 @@ from gateway import (
     versioning,
 )
 from gateway.configurations import (
+    acl,
     cors,
     ownership_controls,
     policy,
@@ -28,6 +30,7 @@ from gateway.configurations import (
 from gateway.registry import Handler
 
 MODULES: tuple[ModuleType, ...] = (
+    acl,
     bucket,
     copy_object,
     cors,
@@ -38,6 +41,7 @@ MODULES: tuple[ModuleType, ...] = (
     list_parts,
     listing,
     multipart,
+    object_acl,
     object_tagging,
     ownership_controls,
     policy,

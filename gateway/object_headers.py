@@ -9,7 +9,7 @@ from gateway.archived import restore_header
 from gateway.dates import http_date
 from gateway.tags import tags_of
 from schemas.errors import InvalidRedirectLocation, InvalidStorageClass, MetadataTooLarge
-from schemas.rows import Attributes, Bucket, ObjectVersion
+from schemas.rows import Attributes, Bucket, Grant, ObjectVersion
 
 METADATA_LIMIT = 2048  # bytes of UTF-8, names (without prefix) and values together
 REDIRECT_LIMIT = 2048  # characters
@@ -57,8 +57,8 @@ Headers = list[tuple[str, str]]
 
 
 # --- in ------------------------------------------------------------------------------------------------
-def attributes_of(headers: Mapping[str, str]) -> Attributes:
-    """What the headers of a write say about the object.
+def attributes_of(headers: Mapping[str, str], acl: tuple[Grant, ...] | None = None) -> Attributes:
+    """What the headers of a write say about the object, with the ACL that they were found to ask for.
 
     Raises MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation, and for
     tags InvalidArgument, InvalidTag, TooManyTags.
@@ -76,7 +76,7 @@ def attributes_of(headers: Mapping[str, str]) -> Attributes:
         _check_redirect(system["x-amz-website-redirect-location"])
     if metadata:
         check_metadata(metadata)
-    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers))
+    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers), acl)
 
 
 def storage_class_of(headers: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from ingest.payload import Payload
 from ingest.producer import Producer
 from query.reader import Reader
 from schemas.events import Origin
+from schemas.rows import Grant
 
 IDLE_SECONDS = 60.0  # a client that sends nothing for so long is given up
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
@@ -36,6 +37,7 @@ class Request:
     headers      lower-case names; a repeated header is joined with ","
     body         the RSGI protocol object; read it only through `gateway.body`
     received     bytes of the body that have come so far
+    acl          of the object to be written, where the headers ask for one that is not the owner's alone
     """
 
     method: str
@@ -54,6 +56,7 @@ class Request:
     raw_query: str = ""
     scheme: str = "http"
     received: int = 0
+    acl: tuple[Grant, ...] | None = None
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

@@ -1,22 +1,20 @@
 """Request headers that ask for what is not built: refused in one place, never silently ignored.
 
-Data is always encrypted at rest, so asking for AES256 is granted. A private ACL and the ownership
-BucketOwnerEnforced are what every bucket has.
+Data is always encrypted at rest, so asking for AES256 is granted.
 """
 
 from collections.abc import Mapping
 
+from gateway.acl_xml import ACL_HEADERS
 from schemas.errors import InvalidArgument, NotImplementedOperation
 
 EXPECTED_OWNER = "x-amz-expected-bucket-owner"
 
 # Header → values that ask for nothing beyond what is there already (lower case).
 ALLOWED_VALUES: dict[str, frozenset[str]] = {
-    "x-amz-acl": frozenset({"private", "bucket-owner-full-control"}),
     "x-amz-bucket-namespace": frozenset({"global"}),
     "x-amz-bucket-object-lock-enabled": frozenset({"false"}),
     "x-amz-object-lock-legal-hold": frozenset({"off"}),
-    "x-amz-object-ownership": frozenset({"bucketownerenforced"}),
     "x-amz-server-side-encryption": frozenset({"aes256"}),
     "x-amz-server-side-encryption-bucket-key-enabled": frozenset({"false"}),
     "x-amz-object-annotation-directive": frozenset({"copy", "exclude"}),
@@ -28,11 +26,6 @@ REFUSED: frozenset[str] = frozenset(
         "x-amz-copy-source-server-side-encryption-customer-algorithm",
         "x-amz-copy-source-server-side-encryption-customer-key",
         "x-amz-copy-source-server-side-encryption-customer-key-md5",
-        "x-amz-grant-full-control",
-        "x-amz-grant-read",
-        "x-amz-grant-read-acp",
-        "x-amz-grant-write",
-        "x-amz-grant-write-acp",
         "x-amz-if-match-initiated-time",
         "x-amz-if-match-last-modified-time",
         "x-amz-if-match-size",
@@ -62,12 +55,13 @@ _ENCRYPTION = "x-amz-server-side-encryption"
 _KNOWN_ENCRYPTION = frozenset({"aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup"})
 
 # One disjointness test over a request's headers tells whether any of this matters.
-UNUSUAL: frozenset[str] = REFUSED | frozenset(ALLOWED_VALUES) | {EXPECTED_OWNER}
+_CHECKED = REFUSED | frozenset(ALLOWED_VALUES)
+UNUSUAL: frozenset[str] = _CHECKED | ACL_HEADERS | {EXPECTED_OWNER}
 
 
 def check_unbuilt(headers: Mapping[str, str]) -> None:
     """Raises NotImplementedOperation, naming the header and what it asks for."""
-    for name in UNUSUAL.intersection(headers):
+    for name in _CHECKED.intersection(headers):
         value = headers[name]
         if name in ALLOWED_VALUES:
             if value.strip().lower() in ALLOWED_VALUES[name]:
@@ -76,8 +70,6 @@ def check_unbuilt(headers: Mapping[str, str]) -> None:
                 raise InvalidArgument(
                     "The encryption method specified is not supported", ArgumentName=name, ArgumentValue=value
                 )
-        elif name == EXPECTED_OWNER:
-            continue
         raise NotImplementedOperation(
             f"A header you provided implies functionality that is not implemented: {name}: {value}",
             Header=name,

@@ -19,11 +19,11 @@ from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.put_object import put_object
 from ingest.results import CompletedPart, DeleteResult, PartResult, PutResult
-from ingest.update_object import restore, set_tags
+from ingest.update_object import restore, set_acl, set_tags
 from schemas.configurations.documents import encode_document
 from schemas.configurations.kinds import Kind, T
 from schemas.events import Condition, Origin
-from schemas.rows import Attributes, Bucket, ObjectVersion, Upload
+from schemas.rows import Attributes, Bucket, Grant, ObjectVersion, Upload
 
 
 class Producer:
@@ -74,6 +74,18 @@ class Producer:
         """Give an object, or one version of it, these tags and no others; returns the version's id.
         Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
         return set_tags(self._ports, bucket, key, tags, origin, version)
+
+    def set_acl(
+        self,
+        bucket: Bucket,
+        key: str,
+        acl: tuple[Grant, ...],
+        origin: Origin,
+        version: str | None = None,
+    ) -> Awaitable[str]:
+        """Give an object, or one version of it, this ACL; returns the version's id.
+        Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
+        return set_acl(self._ports, bucket, key, acl, origin, version)
 
     def restore(
         self, bucket: Bucket, key: str, days: int, origin: Origin, version: str | None = None

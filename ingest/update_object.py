@@ -1,9 +1,9 @@
-"""Change what is said about a version, in place: its tags, and until when an archived one can be read."""
+"""Change what is said about a version, in place: its tags, its ACL, how long an archived one can be read."""
 
 from ingest.ports import Ports
 from ingest.submission import submit_key_event
 from schemas.events import ObjectUpdate, Origin
-from schemas.rows import Bucket
+from schemas.rows import Bucket, Grant
 
 
 async def set_tags(
@@ -13,6 +13,22 @@ async def set_tags(
 
     Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
     event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, tags)
+    receipt = await submit_key_event(ports, bucket, event)
+    return receipt.version
+
+
+async def set_acl(
+    ports: Ports,
+    bucket: Bucket,
+    key: str,
+    acl: tuple[Grant, ...],
+    origin: Origin,
+    version: str | None = None,
+) -> str:
+    """Give an object, or one version of it, this ACL; returns the version's id.
+
+    Raises NoSuchKey or NoSuchVersion, also for a delete marker."""
+    event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, acl=acl)
     receipt = await submit_key_event(ports, bucket, event)
     return receipt.version
 

@@ -283,6 +283,10 @@ class ConfigurationTooLarge(StrandlineError):
     """A configuration of more bytes than an event holds."""
 
 
+class InvalidBucketAclWithBlockPublicAccess(StrandlineError):
+    """A bucket is to be made public, and public ACLs are blocked in new buckets."""
+
+
 class InvalidBucketAclWithObjectOwnership(StrandlineError):
     """ACLs are to be disabled, and the bucket's ACL grants something to others."""
 
@@ -341,6 +345,10 @@ class OwnershipControlsNotFound(StrandlineError):
 
 class TooManyConfigurations(StrandlineError):
     """The bucket has as many configurations of that kind as it may have."""
+
+
+class UnexpectedContent(StrandlineError):
+    """A body where the headers say everything."""
 
 
 class UnresolvableGrantByEmailAddress(StrandlineError):

@@ -8,7 +8,7 @@ upcaster from the old one. `rules` names the version of apply that the event was
 import msgspec
 
 from schemas.manifest import NO_BYTES, Manifest
-from schemas.rows import Attributes, Bucket, BucketStatus, Checksum, Versioning
+from schemas.rows import Attributes, Bucket, BucketStatus, Checksum, Grant, Versioning
 
 OBJECT_VERSIONS = "object-versions"
 POLICIES = "policies"
@@ -92,6 +92,7 @@ class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     place among the versions stay; what is None is left as it is.
 
     tags          the whole new set
+    acl           the whole new one
     restore_days  make an archived object readable for so many days; refused for one that is not archived
     """
 
@@ -102,6 +103,7 @@ class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     version: str | None = None
     tags: dict[str, str] | None = None
     restore_days: int | None = None
+    acl: tuple[Grant, ...] | None = None
     rules: int = RULES_VERSION
 
 

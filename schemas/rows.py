@@ -8,6 +8,7 @@ from schemas.ids import NULL_VERSION
 from schemas.manifest import Manifest
 
 Versioning = Literal["unversioned", "enabled", "suspended"]
+Permission = Literal["FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"]
 BucketStatus = Literal["open", "fenced", "deleted"]
 
 
@@ -75,6 +76,13 @@ class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     type: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
 
 
+class Grant(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An entry of an ACL: who (a canonical user id, or the URI of a group) may do what."""
+
+    grantee: str
+    permission: Permission
+
+
 class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a client says about an object beside its bytes.
 
@@ -83,12 +91,14 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
               x-amz-website-redirect-location
     metadata  user metadata, names lower case and without the x-amz-meta- prefix
     tags      object tags, in the order given
+    acl       None: the owner has full control, and nobody else anything
     """
 
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
     storage_class: str = "STANDARD"
     tags: dict[str, str] = {}
+    acl: tuple[Grant, ...] | None = None
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):

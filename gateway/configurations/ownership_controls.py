@@ -1,16 +1,18 @@
 """Ownership controls. A new bucket has BucketOwnerEnforced, as in AWS: its ACLs are disabled."""
 
+from access.acl import owner_only
 from gateway.configurations.resource import read_configuration, xml_answer
 from gateway.request import Request, Response
 from gateway.xml_structs import write_struct
 from query.reader import Reader
+from schemas.configurations.acl import ACL
 from schemas.configurations.ownership_controls import (
     ENFORCED,
     OWNERSHIP_CONTROLS,
     ObjectOwnership,
     OwnershipControls,
 )
-from schemas.errors import MalformedXML, OwnershipControlsNotFound
+from schemas.errors import InvalidBucketAclWithObjectOwnership, MalformedXML, OwnershipControlsNotFound
 from schemas.rows import Bucket
 
 ROOT = "OwnershipControls"
@@ -23,13 +25,22 @@ async def object_ownership(reader: Reader, bucket: Bucket) -> ObjectOwnership:
 
 
 async def put_bucket_ownership_controls(request: Request) -> Response:
-    """PutBucketOwnershipControls."""
+    """PutBucketOwnershipControls. ACLs cannot be disabled while the bucket's grants something to others.
+
+    Raises MalformedXML, InvalidBucketAclWithObjectOwnership.
+    """
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
     controls = await read_configuration(request, ROOT, OwnershipControls)
     if len(controls.rules) != 1:
         raise MalformedXML()
-    await services.producer.configure_bucket(bucket, OWNERSHIP_CONTROLS, controls, request.origin())
+    if controls == ENFORCED:
+        acl = await services.reader.configuration(bucket, ACL)
+        if acl is not None and acl.grants != owner_only(bucket.owner_id):
+            raise InvalidBucketAclWithObjectOwnership()
+    await services.producer.configure_bucket(
+        bucket, OWNERSHIP_CONTROLS, controls, request.origin(), checked=(ACL.name,)
+    )
     return Response(200, [])
 
 

@@ -31,10 +31,12 @@ def apply_update(event: ObjectUpdate, state: KeyState, moment: Moment) -> Decisi
 
 
 def _changed(row: ObjectVersion, event: ObjectUpdate, moment: Moment) -> ObjectVersion:
+    said = row.attributes
     if event.tags is not None:
-        row = msgspec.structs.replace(
-            row, attributes=msgspec.structs.replace(row.attributes, tags=event.tags)
-        )
+        said = msgspec.structs.replace(said, tags=event.tags)
+    if event.acl is not None:
+        said = msgspec.structs.replace(said, acl=event.acl)
+    row = msgspec.structs.replace(row, attributes=said)
     if event.restore_days is not None:
         row = msgspec.structs.replace(row, restored_until=term_end(moment.time, event.restore_days))
     return row

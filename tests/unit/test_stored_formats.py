@@ -16,12 +16,14 @@ from schemas.events import (
     encode_event,
 )
 from schemas.manifest import Extent, Manifest
-from schemas.rows import Attributes, Checksum, ObjectVersion, Upload
+from schemas.rows import Attributes, Checksum, Grant, ObjectVersion, Upload
 
 ORIGIN = Origin(b"r" * 16, "actor", "127.0.0.1", "PutObject")
 BUCKET = b"b" * 16
 UNTAGGED = Attributes({"content-type": "text/plain"}, {"a": "1"}, "GLACIER")
 TAGGED = msgspec.structs.replace(UNTAGGED, tags={"b": "2"})
+ACL = (Grant("o", "READ"),)
+SHARED = msgspec.structs.replace(TAGGED, acl=ACL)
 BYTES = Manifest("inline", (Extent(b"", 0, 40, 4, "key", b"d" * 4),), (), b"bytes")
 CRC = Checksum("CRC32", "AAAAAA==")
 
@@ -55,6 +57,8 @@ BYTES_BYTES = "96a6696e6c696e659196c400002804a36b6579c4046464646490c405627974657
 CRC_BYTES = "93a54352433332a84141414141413d3dab46554c4c5f4f424a454354"
 ATTRIBUTES_BYTES = "81ac636f6e74656e742d74797065aa746578742f706c61696e81a161a131a7474c4143494552"
 WITHOUT_TAGS, WITH_TAGS = f"93{ATTRIBUTES_BYTES}", f"94{ATTRIBUTES_BYTES}81a162a132"
+ACL_BYTES = "9192a16fa452454144"
+WITH_ACL = f"95{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}"
 
 
 def put_bytes(attributes: str) -> bytes:
@@ -84,7 +88,9 @@ def upload_bytes(attributes: str) -> bytes:
     )
 
 
-UPDATE_BYTES = bytes.fromhex(f"99af6f626a6563742e7570646174652f31{ORIGIN_BYTES}a46e756c6c81a162a1320701")
+UPDATE_BYTES = bytes.fromhex(
+    f"9aaf6f626a6563742e7570646174652f31{ORIGIN_BYTES}a46e756c6c81a162a13207{ACL_BYTES}01"
+)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +98,11 @@ UPDATE_BYTES = bytes.fromhex(f"99af6f626a6563742e7570646174652f31{ORIGIN_BYTES}a
     [
         (put_bytes(WITHOUT_TAGS), put(UNTAGGED)),
         (create_bytes(WITHOUT_TAGS), create(UNTAGGED)),
+        (put_bytes(WITH_TAGS), put(TAGGED)),
+        (create_bytes(WITH_TAGS), create(TAGGED)),
     ],
 )
-def test_events_of_before_there_were_tags(stored: bytes, event: Any) -> None:
+def test_events_of_before_there_were_tags_and_acls(stored: bytes, event: Any) -> None:
     assert decode_event(stored) == event
 
 
@@ -103,18 +111,19 @@ def test_events_of_before_there_were_tags(stored: bytes, event: Any) -> None:
     [
         (version_bytes(WITHOUT_TAGS), version(UNTAGGED)),
         (upload_bytes(WITHOUT_TAGS), upload(UNTAGGED)),
+        (upload_bytes(WITH_TAGS), upload(TAGGED)),
     ],
 )
-def test_rows_of_before_there_were_tags(stored: bytes, row: Any) -> None:
+def test_rows_of_before_there_were_tags_and_acls(stored: bytes, row: Any) -> None:
     assert msgspec.msgpack.decode(stored, type=type(row)) == row
 
 
 @pytest.mark.parametrize(
     ("stored", "event"),
     [
-        (put_bytes(WITH_TAGS), put(TAGGED)),
-        (create_bytes(WITH_TAGS), create(TAGGED)),
-        (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7)),
+        (put_bytes(WITH_ACL), put(SHARED)),
+        (create_bytes(WITH_ACL), create(SHARED)),
+        (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7, ACL)),
     ],
 )
 def test_events_of_today(stored: bytes, event: Any) -> None:
@@ -125,8 +134,8 @@ def test_events_of_today(stored: bytes, event: Any) -> None:
 @pytest.mark.parametrize(
     ("stored", "row"),
     [
-        (version_bytes(WITH_TAGS, "dc0010", "0c"), version(TAGGED, 12)),
-        (upload_bytes(WITH_TAGS), upload(TAGGED)),
+        (version_bytes(WITH_ACL, "dc0010", "0c"), version(SHARED, 12)),
+        (upload_bytes(WITH_ACL), upload(SHARED)),
     ],
 )
 def test_rows_of_today(stored: bytes, row: Any) -> None:
