@@ -17,9 +17,11 @@ from ingest.results import DeleteResult
 from schemas.errors import (
     KeyTooLong,
     MalformedXML,
+    NoSuchVersion,
     NotImplementedOperation,
 )
 from schemas.events import Condition, Origin
+from schemas.ids import is_version_id
 from schemas.rows import Bucket
 
 logger = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ def _wanted(element: Element) -> Wanted:
     if not key:
         raise MalformedXML()
     unbuilt = next((name for name in _DIRECTORY_ONLY if element.one(name) is not None), "")
-    return Wanted(key, element.value("VersionId") or None, element.value("ETag"), unbuilt)
+    return Wanted(key, element.value("VersionId"), element.value("ETag"), unbuilt)
 
 
 async def _delete(producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool) -> str:
@@ -89,6 +91,9 @@ async def _delete(producer: Producer, bucket: Bucket, one: Wanted, origin: Origi
             raise NotImplementedOperation(f"The condition {one.unbuilt} applies to directory buckets only")
         if len(one.key.encode(errors="surrogatepass")) > KEY_LIMIT:
             raise KeyTooLong("Your key is too long")
+        if one.version is not None and not is_version_id(one.version):
+            # Not as in DeleteObject: AWS answers so here, for an empty element too.
+            raise NoSuchVersion("The specified version does not exist.")
         condition = Condition(if_match=single_etag(one.etag)) if one.etag else None
         result = await producer.delete_object(bucket, one.key, origin, one.version, condition)
     except Exception as error:  # one key that fails must not hide what became of the others

@@ -4,6 +4,7 @@ from ingest.ports import Ports
 from ingest.results import DeleteResult
 from ingest.submission import submit_key_event
 from schemas.events import Condition, ObjectDelete, Origin
+from schemas.ids import check_version_id
 from schemas.rows import Bucket
 
 
@@ -15,7 +16,10 @@ async def delete_object(
     version: str | None = None,
     condition: Condition | None = None,
 ) -> DeleteResult:
-    """Delete a key, or one version of it for good. Deleting what is not there succeeds."""
+    """Delete a key, or one version of it for good. Deleting what is not there succeeds. Raises
+    InvalidArgument for a text that cannot be a version id."""
+    if version is not None:
+        check_version_id(version)
     event = ObjectDelete(
         origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), origin.actor, version, condition
     )

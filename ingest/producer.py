@@ -102,7 +102,8 @@ class Producer:
         version: str | None = None,
         condition: Condition | None = None,
     ) -> Awaitable[DeleteResult]:
-        """Delete a key, or one version of it for good. Deleting what is not there succeeds."""
+        """Delete a key, or one version of it for good. Deleting what is not there succeeds. Raises
+        InvalidArgument for a text that cannot be a version id."""
         return delete_object(self._ports, bucket, key, origin, version, condition)
 
     def create_upload(

@@ -50,7 +50,7 @@ def chain(n: int, prev: str, fields: dict[str, Any]) -> tuple[bytes, str]:
 
 
 class AuditTrail:
-    """The only writer of the trail. Opening it raises AuditDamaged when a durable line or the head is missing.
+    """The only writer of the trail. Opening it raises AuditDamaged when a line or the head is missing.
 
     files  the file layer: fault tests put their own in
     room   how far the trail may fill the device

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 from blobs.contract import BlobStore
 from index.contract import IndexReader
-from schemas.errors import InvalidArgument, InvalidPartNumber, MethodNotAllowed, NoSuchKey, NoSuchVersion
-from schemas.ids import NULL_VERSION, version_rank
+from schemas.errors import InvalidPartNumber, MethodNotAllowed, NoSuchKey, NoSuchVersion
+from schemas.ids import check_version_id
 from schemas.rows import Bucket, ObjectVersion
 
 
@@ -36,8 +36,7 @@ async def _no_such_key(index: IndexReader, bucket: Bucket, key: str) -> NoSuchKe
 
 
 async def _find_version(index: IndexReader, bucket: Bucket, key: str, version: str) -> ObjectVersion:
-    if version != NULL_VERSION and version_rank(version) is None:
-        raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+    check_version_id(version)
     row = await index.version(bucket.bucket_id, key, version)
     if row is None:
         raise NoSuchVersion("The specified version does not exist.", Key=key, VersionId=version)

@@ -4,6 +4,8 @@ import os
 import time
 from collections.abc import Callable
 
+from schemas.errors import InvalidArgument
+
 NULL_VERSION = "null"
 VERSION_ID_LENGTH = 32  # hex digits: 16 of rank, 16 of the event's nonce
 
@@ -42,3 +44,14 @@ def version_rank(version: str) -> int | None:
     except ValueError:
         return None
     return int(version[:16], 16)
+
+
+def is_version_id(text: str) -> bool:
+    """Whether the text could name a version, the null version included."""
+    return text == NULL_VERSION or version_rank(text) is not None
+
+
+def check_version_id(text: str) -> None:
+    """Raises InvalidArgument, in AWS's words, for a text that cannot name a version."""
+    if not is_version_id(text):
+        raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=text)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.s3.expecting import body, headers, keys, refused
+from tests.s3.raw import content_md5
 
 
 def suspend(s3: Any, bucket: str) -> None:
@@ -139,15 +140,55 @@ def test_a_suspended_delete_replaces_the_null_version_by_a_marker(s3: Any, versi
     ]
 
 
-def test_version_ids_that_cannot_be(s3: Any, versioned: str) -> None:
+@pytest.mark.parametrize("wrong", ["nonsense", "../..", "0" * 2000])
+def test_version_ids_that_cannot_be(s3: Any, versioned: str, wrong: str) -> None:
     s3.put_object(Bucket=versioned, Key="k", Body=b"x")
-    for wrong in ("nonsense", "../..", "0" * 2000):
-        for call in (s3.get_object, s3.head_object):
-            with pytest.raises(s3.exceptions.ClientError) as caught:
-                call(Bucket=versioned, Key="k", VersionId=wrong)
-            assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404)
-        s3.delete_object(Bucket=versioned, Key="k", VersionId=wrong)  # there is nothing to delete
+    named = {"Bucket": versioned, "Key": "k", "VersionId": wrong}
+    for call in (s3.get_object, s3.delete_object, s3.get_object_tagging):
+        with refused("InvalidArgument", 400):
+            call(**named)
+    with refused("400", 400):
+        s3.head_object(**named)
+    source = {"Bucket": versioned, "Key": "k", "VersionId": wrong}
+    with refused("InvalidArgument", 400):
+        s3.copy_object(Bucket=versioned, Key="copy", CopySource=source)
+    upload = s3.create_multipart_upload(Bucket=versioned, Key="copy")["UploadId"]
+    part = {"Bucket": versioned, "Key": "copy", "UploadId": upload, "PartNumber": 1}
+    with refused("InvalidArgument", 400):
+        s3.upload_part_copy(**part, CopySource=source)
+    answer = s3.delete_objects(Bucket=versioned, Delete={"Objects": [{"Key": "k", "VersionId": wrong}]})
+    assert "Deleted" not in answer
+    assert [(one["Key"], one["VersionId"], one["Code"]) for one in answer["Errors"]] == [
+        ("k", wrong, "NoSuchVersion")
+    ]
+    assert len(history(s3, versioned)) == 1
     assert body(s3.get_object(Bucket=versioned, Key="k")) == b"x"
+
+
+def test_an_empty_version_id_deletes_nothing(s3: Any, raw: Any, versioned: str) -> None:
+    s3.put_object(Bucket=versioned, Key="k", Body=b"x")
+    answer = raw.send("DELETE", f"/{versioned}/k?versionId=")
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    wanted = b"<Delete><Object><Key>k</Key><VersionId></VersionId></Object></Delete>"
+    answer = raw.send("POST", f"/{versioned}?delete=", content_md5(wanted), wanted)
+    assert answer.status == 200
+    assert b"<Code>NoSuchVersion</Code>" in answer.body
+    assert len(history(s3, versioned)) == 1
+
+
+def test_a_version_that_is_not_there(s3: Any, versioned: str) -> None:
+    s3.put_object(Bucket=versioned, Key="k", Body=b"x")
+    gone = s3.put_object(Bucket=versioned, Key="k", Body=b"y")["VersionId"]
+    for _ in range(2):  # deleting it again succeeds
+        assert s3.delete_object(Bucket=versioned, Key="k", VersionId=gone)["VersionId"] == gone
+    with refused("NoSuchVersion", 404):
+        s3.get_object(Bucket=versioned, Key="k", VersionId=gone)
+    with refused("404", 404):
+        s3.head_object(Bucket=versioned, Key="k", VersionId=gone)
+    with refused("NoSuchVersion", 404):
+        source = {"Bucket": versioned, "Key": "k", "VersionId": gone}
+        s3.copy_object(Bucket=versioned, Key="copy", CopySource=source)
+    assert len(history(s3, versioned)) == 1
 
 
 def test_delete_objects_with_versions(s3: Any, versioned: str) -> None:
