@@ -16,6 +16,7 @@ from access.authorization import parse_authorization
 from access.canonical import canonical_headers, canonical_path, canonical_query
 from access.claim import Claim
 from access.identity import Identities, Principal
+from access.post_form import FormVerifier
 from access.presigned import Presigned, check_validity, parse_presigned
 from access.scope import SERVICE, Grant, Grants, parse_scope
 from access.signing import (
@@ -90,6 +91,8 @@ class Verifier:
                 client with any region configured should reach a server on a laptop
     clock       Unix seconds
     domains     lower case; whose subdomains name buckets (version 2 signs the bucket, not the host)
+
+    `forms` verifies what is signed in a form instead.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Verifier:
         strict: bool = False,
         domains: tuple[str, ...] = (),
     ) -> None:
+        self.forms = FormVerifier(self._grant, identities)
         self._version_2 = Version2(identities, clock, domains)
         self._grants = Grants(identities)
         self._region = region if strict else None

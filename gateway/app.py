@@ -173,9 +173,12 @@ class Application:
                 fold_presigned(request.query, request.headers)
         selected = self._registry.select(request.method, level, request.query, request.headers)
         request.operation = selected.name
-        if signed.principal is None:
+        if signed.principal is not None:
+            request.principal = signed.principal
+        elif selected.name == "PostObject":
+            request.forms = self._verifier.forms
+        else:
             raise AccessDenied()
-        request.principal = signed.principal
         request.signing = signed
         check_key(key)
         return selected.handler

@@ -62,6 +62,15 @@ async def _payload(request: Request, announced: Announced) -> Payload:
     return Payload(chunks, length, md5, request.signing.sha256, announced.algorithm, announced.value)
 
 
+async def arriving(request: Request, length: int) -> AsyncIterator[bytes]:
+    """The body as it comes, a small one in one piece. Raises IncompleteBody, RequestTimeout."""
+    if length <= WHOLE_LIMIT:
+        yield await _at_once(request, length)
+        return
+    async for data in _stream(request, length):
+        yield data
+
+
 async def whole(request: Request, limit: int, checksum_of_body: bool = True) -> bytes:
     """A small body (XML), checked against its digests. Raises EntityTooLarge past `limit` bytes.
 

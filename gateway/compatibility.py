@@ -39,7 +39,8 @@ NOTES: dict[str, str] = {
     "PutObject": "If-Match and If-None-Match are decided atomically; every checksum algorithm, in header or "
     "trailer.",
     "WriteGetObjectResponse": "Of Object Lambda; answered as PostObject.",
-    "PostObject": "Uploads from HTML forms.",
+    "PostObject": "Uploads from HTML forms, by a policy signed with Signature Version 4 or 2. What follows "
+    "the file is passed over.",
     "PreflightBucket": "Of browsers, unsigned: by the bucket's CORS configuration.",
     "PreflightObject": "As PreflightBucket.",
     "GetBucketAcl": "The owner alone where ACLs are disabled, as they are in a new bucket.",

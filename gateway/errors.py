@@ -87,6 +87,25 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         400,
         "The XML you provided was not well-formed or did not validate against our published schema",
     ),
+    errors.InvalidPolicyDocument: S3Error(
+        "InvalidPolicyDocument",
+        400,
+        "The content of the form does not meet the conditions specified in the policy document.",
+    ),
+    errors.MalformedForm: S3Error(
+        "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."
+    ),
+    errors.NotMultipartForm: S3Error(
+        "RequestIsNotMultiPartContent", 400, "Bucket POST must be of the enclosure-type multipart/form-data."
+    ),
+    errors.FormTooLarge: S3Error(
+        "MaxPostPreDataLengthExceededError",
+        400,
+        "Your POST request fields preceding the upload file were too large.",
+    ),
+    errors.WrongNumberOfFiles: S3Error(
+        "IncorrectNumberOfFilesInPostRequest", 400, "POST requires exactly one file upload per request."
+    ),
     errors.MetadataTooLarge: S3Error(
         "MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size"
     ),

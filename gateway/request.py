@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from access.identity import Principal
+from access.post_form import FormVerifier
 from access.sigv4 import Signed
 from gateway.patience import Patience
 from ingest.payload import Payload
@@ -38,6 +39,7 @@ class Request:
     body         the RSGI protocol object; read it only through `gateway.body`
     received     bytes of the body that have come so far
     acl          of the object to be written, where the headers ask for one that is not the owner's alone
+    forms        verifies the form that signs an otherwise unsigned PostObject
     """
 
     method: str
@@ -57,6 +59,7 @@ class Request:
     scheme: str = "http"
     received: int = 0
     acl: tuple[Grant, ...] | None = None
+    forms: FormVerifier | None = None
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

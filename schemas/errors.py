@@ -125,6 +125,26 @@ class MalformedXML(StrandlineError):
     """The XML body is not well formed or does not follow the schema."""
 
 
+class InvalidPolicyDocument(StrandlineError):
+    """The policy of an upload form cannot be read."""
+
+
+class MalformedForm(StrandlineError):
+    """An upload form that is not well-formed multipart/form-data."""
+
+
+class NotMultipartForm(StrandlineError):
+    """An upload form in another encoding than multipart/form-data."""
+
+
+class FormTooLarge(StrandlineError):
+    """More than 20 KiB of fields before the file of an upload form."""
+
+
+class WrongNumberOfFiles(StrandlineError):
+    """An upload form without a file."""
+
+
 class MetadataTooLarge(StrandlineError):
     """User metadata of more than 2 KiB."""
 
