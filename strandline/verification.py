@@ -17,9 +17,10 @@ from typing import NamedTuple
 from bus.local import LocalPartitionLog, LogReader, partition_directory
 from disk.durable import sync_path
 from disk.files import Files
+from index.comparison import Difference, IndexDigest
 from index.sqlite.connection import open_reader
-from index.sqlite.differences import Difference, diff
-from index.sqlite.digest import IndexDigest, digest_index
+from index.sqlite.differences import diff
+from index.sqlite.digest import digest_index
 from index.sqlite.failures import translate
 from index.sqlite.reader import SqliteReader
 from index.sqlite.writer import SqliteWriter

@@ -36,7 +36,12 @@ class Completions:
         # into the queue: so no answer stays behind. Two wakeups for one batch do no harm.
         if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._hand_over)
+            try:
+                self._loop.call_soon_threadsafe(self._hand_over)
+            except RuntimeError:
+                if not self._loop.is_closed():
+                    raise
+                # The process is ending, and nobody waits for this answer.
 
     def _hand_over(self) -> None:
         self._woken = False

@@ -108,8 +108,7 @@ class Journal:
         found = await self._client.execute(self._table.batch, self._place)
         self.last = NOTHING
         if found and found[0][0] is not None:
-            where = f"of table journal, {self._place}"
-            self.last = open_row(found[0][0], self._place.seed, _BATCH, where)
+            self.last = _open_batch(self._place, found[0][0])
 
     async def make_own(self) -> None:
         """Write the journal again under the new lease, and void whatever the old one has under way (d).
@@ -213,3 +212,19 @@ async def read_applied(table: JournalTable, topic: str, partition: int) -> int:
     if not found or found[0][0] is None:
         return 0
     return open_row(found[0][0], place.seed, _OFFSET, f"of table journal, {place}")
+
+
+async def read_positions(client: Client) -> dict[tuple[str, int], int]:
+    """Of every partition, the offset of the first event that is not decided yet. Raises IndexCorrupt."""
+    statement = client.prepare("SELECT DISTINCT topic, log_partition, decided FROM journal")
+    positions: dict[tuple[str, int], int] = {}
+    async for rows in client.pages(statement, (), 500):
+        for topic, partition, decided in rows:
+            if decided is not None:
+                place = Place(topic, partition)
+                positions[place] = _open_batch(place, decided).next_offset
+    return positions
+
+
+def _open_batch(place: Place, record: bytes) -> JournalBatch:
+    return open_row(record, place.seed, _BATCH, f"of table journal, {place}")

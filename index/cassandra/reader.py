@@ -32,7 +32,7 @@ class CassandraReader:
         self._client = client
         self._maps = maps
         self._journal = JournalTable(client)
-        self._walk = Walk(client, maps)
+        self._walk = Walk(client)
         self._version_pages = VersionPages(client)
         prepare = client.prepare
         self._bucket = prepare("SELECT bucket_id, record FROM buckets WHERE slice = ? AND name = ?")

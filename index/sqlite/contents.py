@@ -123,10 +123,6 @@ def is_sound(table: Table, row: Row) -> bool:
     return True
 
 
-def row_name(table: Table, row: Row) -> str:
-    """The row's table and key, for a message."""
-    columns = table.columns.split(", ")[: table.keys]
-    values = (value.hex() if isinstance(value, bytes) else repr(value) for value in row)
-    return f"{table.name}: " + ", ".join(
-        f"{name} {value}" for name, value in zip(columns, values, strict=False)
-    )
+def key_columns(table: Table) -> tuple[str, ...]:
+    """The names of the columns of the table's key."""
+    return tuple(table.columns.split(", ")[: table.keys])

@@ -5,19 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from index.comparison import Difference, Kind, row_name
 from index.sqlite.connection import open_reader
-from index.sqlite.contents import TABLES, Row, Table, row_name
+from index.sqlite.contents import TABLES, Row, Table, key_columns
 from index.sqlite.failures import translate
-
-
-class Difference(NamedTuple):
-    """A row that is only in the first file, only in the second, or not the same in both."""
-
-    table: str
-    row: str
-    kind: Literal["only in the first", "only in the second", "differs"]
 
 
 def diff(first: Path, second: Path, limit: int = 100) -> list[Difference]:
@@ -42,20 +35,25 @@ def _diff_table(
     while left is not None or right is not None:
         if right is None or (left is not None and _order(table, left) < _order(table, right)):
             assert left is not None
-            yield Difference(table.name, row_name(table, left), "only in the first")
+            yield _difference(table, left, "only in the first")
             left = next(left_rows, None)
         elif left is None or _order(table, right) < _order(table, left):
-            yield Difference(table.name, row_name(table, right), "only in the second")
+            yield Difference(
+                table.name, row_name(table.name, key_columns(table), right), "only in the second"
+            )
             right = next(right_rows, None)
         else:
             if left != right:
-                yield Difference(table.name, row_name(table, left), "differs")
+                yield _difference(table, left, "differs")
             left, right = next(left_rows, None), next(right_rows, None)
 
 
+def _difference(table: Table, row: Row, kind: Kind) -> Difference:
+    return Difference(table.name, row_name(table.name, key_columns(table), row), kind)
+
+
 def _ordered(table: Table, connection: sqlite3.Connection, path: Path) -> Iterator[Row]:
-    keys = table.columns.split(", ")[: table.keys]
-    order = ", ".join("rank DESC" if key == "rank" else key for key in keys)
+    order = ", ".join("rank DESC" if key == "rank" else key for key in key_columns(table))
     try:
         yield from connection.execute(f"SELECT {table.columns} FROM {table.name} ORDER BY {order}")
     except sqlite3.Error as error:

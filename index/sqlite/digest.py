@@ -4,43 +4,16 @@ Of each table, the BLAKE2b-128 hashes of its rows are added up modulo 2^128, so 
 in the file does not matter and a digest reads every page once, in order.
 """
 
-import hashlib
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
-
+from index.comparison import NAMED_ROWS, IndexDigest, RowSum, TableDigest, row_name, whole_digest
 from index.sqlite.connection import open_reader
-from index.sqlite.contents import TABLES, Table, is_sound, row_name
+from index.sqlite.contents import TABLES, Table, is_sound, key_columns
 from index.sqlite.failures import translate
 from index.sqlite.progress import read_position
 
 ROWS_AT_ONCE = 1000
-NAMED_ROWS = 100  # how many damaged rows are named; all are counted
-
-
-class TableDigest(NamedTuple):
-    """A table's rows: how many, and the sum of their hashes in hex."""
-
-    rows: int
-    digest: str
-
-
-class IndexDigest(NamedTuple):
-    """What an index held at one moment.
-
-    digest     of all tables, 64 hex digits
-    positions  of that same moment: (topic, partition) to the offset of the first event not applied
-    damage     rows that fail their check and what SQLite's own check found, by name; the first NAMED_ROWS
-    damaged    how many there were in all
-    """
-
-    digest: str
-    tables: dict[str, TableDigest]
-    positions: dict[tuple[str, int], int]
-    damage: list[str]
-    damaged: int
 
 
 def digest_index(path: Path, check_rows: bool = True, integrity: bool = False) -> IndexDigest:
@@ -65,8 +38,7 @@ def digest_index(path: Path, check_rows: bool = True, integrity: bool = False) -
         raise translate(error, path) from error
     finally:
         connection.close()
-    whole = hashlib.blake2b(msgspec.msgpack.encode(tables), digest_size=32).hexdigest()
-    return IndexDigest(whole, tables, positions, damage, damaged)
+    return IndexDigest(whole_digest(tables), tables, positions, damage, damaged)
 
 
 def _positions(connection: sqlite3.Connection) -> dict[tuple[str, int], int]:
@@ -82,16 +54,13 @@ def _integrity(connection: sqlite3.Connection) -> list[str]:
 def _digest_table(
     connection: sqlite3.Connection, table: Table, check_rows: bool, damage: list[str]
 ) -> tuple[TableDigest, int]:
-    encode = msgspec.msgpack.Encoder().encode
-    blake2b = hashlib.blake2b
-    total = count = bad = 0
+    total, bad = RowSum(), 0
     cursor = connection.execute(f"SELECT {table.columns} FROM {table.name} NOT INDEXED")
     while rows := cursor.fetchmany(ROWS_AT_ONCE):
-        count += len(rows)
         for row in rows:
-            total += int.from_bytes(blake2b(encode(row), digest_size=16).digest(), "big")
+            total.add(row)
             if check_rows and not is_sound(table, row):
                 bad += 1
                 if len(damage) < NAMED_ROWS:
-                    damage.append(row_name(table, row))
-    return TableDigest(count, f"{total % (1 << 128):032x}"), bad
+                    damage.append(row_name(table.name, key_columns(table), row))
+    return total.digest(), bad

@@ -7,12 +7,10 @@ from pathlib import Path
 
 from index.cassandra.client import Connection, open_session
 from index.cassandra.index import CassandraIndex
-from index.cassandra.schema import migrate
 from index.contract import IndexReader, IndexWriter, OpenWriter
 from index.sqlite.reader import SqliteReader
 from index.sqlite.writer import SqliteWriter
 from schemas.events import OBJECT_VERSIONS
-from tests.cluster.services import Cassandra
 
 
 class Engine:
@@ -65,10 +63,8 @@ class CassandraEngines:
     """One keyspace for a whole run: to make one takes seconds. A folder that was not seen before stands for
     an empty index."""
 
-    def __init__(self, service: Cassandra) -> None:
-        self.connection = Connection(service.contact_points, service.port, service.keyspace())
-        self._session = open_session(self.connection)
-        migrate(self._session, self.connection.keyspace, "datacenter1", 1)
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
         self._folder: Path | None = None
 
     @asynccontextmanager
@@ -93,15 +89,13 @@ class CassandraEngines:
             await index.close()
 
     def empty(self) -> None:
-        keyspace = self._session.cluster.metadata.keyspaces[self.connection.keyspace]
+        session = open_session(self.connection, self.connection.keyspace)
+        tables = session.cluster.metadata.keyspaces[self.connection.keyspace].tables
         truncating = [
-            self._session.execute_async(f"TRUNCATE {keyspace.name}.{table}", timeout=60)
-            for table in keyspace.tables
+            session.execute_async(f"TRUNCATE {table}", timeout=60)
+            for table in tables
             if table != "migrations"
         ]
         for answer in truncating:
             answer.result()
-
-    def close(self) -> None:
-        self._session.execute(f"DROP KEYSPACE {self.connection.keyspace}", timeout=60)
-        self._session.cluster.shutdown()
+        session.cluster.shutdown()

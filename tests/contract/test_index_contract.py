@@ -39,6 +39,7 @@ from schemas.rows import (
     Part,
     Upload,
 )
+from tests.cluster.keyspaces import fresh_keyspace
 from tests.cluster.services import Cassandra
 from tests.contract.index_engines import CassandraEngines, Engine, Factory, sqlite_engine
 
@@ -60,9 +61,8 @@ KEYS = sorted(
 
 @pytest.fixture(scope="module")
 def cassandra_engines(cassandra: Cassandra) -> Iterator[CassandraEngines]:
-    engines = CassandraEngines(cassandra)
-    yield engines
-    engines.close()
+    with fresh_keyspace(cassandra) as connection:
+        yield CassandraEngines(connection)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("cassandra", marks=pytest.mark.cluster)])
@@ -370,6 +370,8 @@ def test_changes_of_one_write_take_effect_in_order(run: Any) -> None:
             PutVersion(BUCKET, version("gone", 3)), RemoveVersion(BUCKET, "gone", 3, "null"),
             PutUpload(BUCKET, upload("k", "u")), PutPart("u", part(1)), RemoveUpload(BUCKET, "k", "u"),
             PutUpload(BUCKET, upload("k", "v")), PutPart("v", part(1)), PutPart("v", part(1, seq=2)),
+            PutUpload(BUCKET, upload("k", "w")), PutPart("w", part(1)), RemoveUpload(BUCKET, "k", "w"),
+            PutUpload(BUCKET, upload("k", "w")), PutPart("w", part(2)),
         )  # fmt: skip
         reader = engine.reader
         assert await reader.current(BUCKET, "k") == second == await reader.newest(BUCKET, "k")
@@ -378,6 +380,8 @@ def test_changes_of_one_write_take_effect_in_order(run: Any) -> None:
         assert await reader.parts("u", 0, 9) == []
         assert await reader.upload(BUCKET, "k", "v") == upload("k", "v")
         assert await reader.parts("v", 0, 9) == [part(1, seq=2)]
+        assert await reader.upload(BUCKET, "k", "w") == upload("k", "w")
+        assert await reader.parts("w", 0, 9) == [part(2)]
 
     run(body)
 

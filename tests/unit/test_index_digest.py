@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from index.comparison import Difference
 from index.contract import (
     PendingFacts,
     PutBucket,
@@ -16,7 +17,7 @@ from index.contract import (
     PutVersion,
     SetHead,
 )
-from index.sqlite.differences import Difference, diff
+from index.sqlite.differences import diff
 from index.sqlite.digest import digest_index
 from index.sqlite.writer import SqliteWriter
 from schemas.errors import ConfigurationError
