@@ -48,6 +48,15 @@ NOTES: dict[str, str] = {
     "PutBucketAcl": "Canned, in headers, as XML. **Not evaluated yet:** it grants nothing; only the bucket's "
     "owner has access. Grants by e-mail address are refused: accounts have none.",
     "PutObjectAcl": "As PutBucketAcl.",
+    "GetBucketEncryption": "AES256 unless configured: all data is encrypted under a key of its bucket.",
+    "PutBucketAccelerateConfiguration": "Kept and given back. There is no edge network that would speed "
+    "anything up.",
+    "PutBucketEncryption": "AES256 only; keys of a KMS are refused.",
+    "PutBucketLogging": "Validated, kept and given back, without TargetGrants. **Nothing is delivered yet.**",
+    "PutBucketNotificationConfiguration": "Validated, kept and given back; destinations are not asked "
+    "whether they exist. **Nothing is sent yet.**",
+    "PutBucketRequestPayment": "Kept and given back. Nobody is charged for anything.",
+    "PutBucketWebsite": "Validated, kept and given back. **Nothing serves the website yet.**",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
     "GetBucketPolicyStatus": "What the policy would do by AWS's definition of public.",
     "GetPublicAccessBlock": "All four switches are on in a new bucket.",

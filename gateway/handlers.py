@@ -21,27 +21,37 @@ from gateway import (
     versioning,
 )
 from gateway.configurations import (
+    accelerate,
     acl,
     cors,
+    encryption,
+    logging,
+    notification,
     ownership_controls,
     policy,
     public_access_block,
+    request_payment,
     tagging,
+    website,
 )
 from gateway.registry import Handler
 
 MODULES: tuple[ModuleType, ...] = (
+    accelerate,
     acl,
     bucket,
     copy_object,
     cors,
     delete_object,
     delete_objects,
+    encryption,
     get_object,
     get_object_attributes,
     list_parts,
     listing,
+    logging,
     multipart,
+    notification,
     object_acl,
     object_tagging,
     ownership_controls,
@@ -50,9 +60,11 @@ MODULES: tuple[ModuleType, ...] = (
     post_object,
     put_object,
     restore_object,
+    request_payment,
     tagging,
     upload_part,
     versioning,
+    website,
 )
 
 

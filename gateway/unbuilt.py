@@ -48,7 +48,8 @@ REFUSED: frozenset[str] = frozenset(
 HARMLESS: dict[str, str] = {
     "x-amz-confirm-remove-self-bucket-access": "policies are not evaluated yet, so none locks its writer out",
     "x-amz-bypass-governance-retention": "nothing is under retention",
-    "x-amz-request-payer": "no bucket lets its requesters pay",
+    "x-amz-request-payer": "only the bucket's owner has access, and nobody is charged",
+    "x-amz-skip-destination-validation": "destinations of notifications are never asked",
 }
 
 _ENCRYPTION = "x-amz-server-side-encryption"

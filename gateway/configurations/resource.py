@@ -28,14 +28,20 @@ def xml_answer(root: str, content: str) -> Response:
 
 
 def put(
-    kind: Kind[T], root: str, check: Callable[[T], None], *, status: int = 200, digest: bool = False
+    kind: Kind[T],
+    root: str,
+    check: Callable[[T], None] | None = None,
+    *,
+    status: int = 200,
+    digest: bool = False,
 ) -> Handler:
     """A handler that checks a document and sets it."""
 
     async def handler(request: Request) -> Response:
         bucket = await request.services.reader.bucket(request.bucket)
         configuration = await read_configuration(request, root, kind.type, digest)
-        check(configuration)
+        if check is not None:
+            check(configuration)
         await request.services.producer.configure_bucket(bucket, kind, configuration, request.origin())
         return Response(status, [])
 
