@@ -88,6 +88,7 @@ class MaterializerPartition:
                 f"the log {self._topic}/{self._partition} goes on with offset {first} up to "
                 f"{records[-1].offset} in {count} events, and offset {self._position} comes next"
             )
+        await self._wait_for_facts()
         await self._forget_published()
         times = [record.time for record in records]
         applied = await self._materializer.apply(first, times, [record.payload for record in records])
@@ -112,13 +113,16 @@ class MaterializerPartition:
         if not arrived.cancelled() and (error := arrived.exception()) is not None:
             self._failed = self._failed or error
 
-    async def _forget_published(self) -> None:
-        """Let the index forget facts that have arrived; wait where too many have not."""
-        assert self._index is not None
+    async def _wait_for_facts(self) -> None:
+        """Where too many facts are on their way, wait for the oldest."""
         if len(self._sent) > FACTS_BATCHES:
             await asyncio.wait([self._sent[0].arrived], timeout=FACTS_SECONDS)
             if not self._sent[0].arrived.done():
                 raise ServiceUnavailable("facts do not reach the facts log")
+
+    async def _forget_published(self) -> None:
+        """Let the index forget facts that have arrived."""
+        assert self._index is not None
         through = None
         while self._sent and self._sent[0].arrived.done():
             self._sent[0].arrived.result()

@@ -2,7 +2,8 @@
 
 connection   brokers, login, names            topics      what there must be, made and checked
 producer     records out, in order            reader      a partition from any offset
-submitter    the port Submitter               group       a member of a consumer group, feed by feed
+submitter    the port Submitter               group       a member of a consumer group
+feed         one of its partitions
 receipts     what a receipt looks like on its way, and the worker's side of it
 inbox        the gateway's side               lease       which partition of receipts is a gateway's own
 facts        where facts are published        failures    whether a record may be in the log

@@ -9,15 +9,15 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from threading import Thread
-from typing import NamedTuple
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bus.contract import Record
 from bus.kafka.connection import KafkaConnection
+from bus.kafka.feed import KafkaFeed, Key
 from bus.kafka.reader import to_record
 from schemas.errors import LogError, OffsetOutOfRange
 
@@ -25,113 +25,11 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
 BATCH = 2000
-QUEUE_RECORDS = 4096  # of one partition, fetched and not taken yet; beyond it the partition is paused
-QUEUE_BYTES = 16 * 1024 * 1024
 COMMIT_SECONDS = 0.5
 REVOKE_SECONDS = 10.0  # for a batch in hand to be finished before the partition is given up
 SESSION_SECONDS = 6.0
-SEEK_SECONDS = 10.0
+HEARTBEAT_MILLISECONDS = 250  # how soon members hear that partitions are to be handed over
 FETCH_KIBIBYTES = 64 * 1024
-
-Key = tuple[str, int]  # topic (the broker's name), partition
-
-
-class Volume(NamedTuple):
-    """An amount of records."""
-
-    records: int
-    bytes: int
-
-    @classmethod
-    def of(cls, records: Collection[Record]) -> "Volume":
-        return cls(len(records), sum(len(record.payload) for record in records))
-
-    def __add__(self, other: "Volume") -> "Volume":  # type: ignore[override]
-        return Volume(self.records + other.records, self.bytes + other.bytes)
-
-    def __sub__(self, other: "Volume") -> "Volume":
-        return Volume(self.records - other.records, self.bytes - other.bytes)
-
-
-class KafkaFeed:
-    """`bus.contract.Feed` of one assigned partition, from its assignment until it is taken away."""
-
-    def __init__(self, group: "KafkaGroup", topic: str, place: TopicPartition) -> None:
-        self.topic, self.partition = topic, place.partition
-        self.key: Key = (place.topic, place.partition)
-        self._group = group
-        self._records: deque[Record] = deque()
-        self._arrived = self._taken = Volume(0, 0)  # the first is the thread's, the second the loop's
-        self._news = asyncio.Event()
-        self._begun = 0  # how often; records of an earlier beginning are passed over
-        self._failure: LogError | None = None
-        self.ended = False
-        self.done: int | None = None  # everything below is done with
-        self.paused = False
-        self.reading = 0  # the beginning that the thread reads for
-
-    def begin(self, offset: int) -> None:
-        """See `bus.contract.Feed`."""
-        self._begun += 1
-        self._taken += Volume.of(self._records)
-        self._records.clear()
-        self._failure = None
-        self._group.ask(self, offset, self._begun)
-
-    async def next(self, limit: int) -> list[Record]:
-        """See `bus.contract.Feed`."""
-        while not self._records:
-            if self.ended:
-                return []
-            if self._failure is not None:
-                raise self._failure
-            self._news.clear()
-            await self._news.wait()
-        records = self._records
-        taken = [records.popleft() for _ in range(min(limit, len(records)))]
-        self._taken += Volume.of(taken)
-        if self.paused and not self.full(2):
-            self._group.ask(self, None, self._begun)
-        return [] if self.ended else taken
-
-    def commit(self, offset: int) -> None:
-        """See `bus.contract.Feed`."""
-        self.done = offset
-
-    async def wait_ended(self) -> None:
-        """See `bus.contract.Feed`."""
-        while not self.ended:
-            self._news.clear()
-            await self._news.wait()
-
-    def full(self, parts: int = 1) -> bool:
-        """Whether more than one n-th of what may wait does wait. For both threads."""
-        waiting = self._arrived - self._taken
-        return waiting.records * parts > QUEUE_RECORDS or waiting.bytes * parts > QUEUE_BYTES
-
-    def arriving(self, records: list[Record]) -> None:
-        """Records are on their way to the loop. On the thread."""
-        self._arrived += Volume.of(records)
-
-    def arrived(self, begun: int, records: list[Record]) -> None:
-        """Records, read for that beginning."""
-        if begun != self._begun or self.ended:
-            self._taken += Volume.of(records)
-            return
-        self._records += records
-        self._news.set()
-
-    def failed(self, begun: int, error: LogError) -> None:
-        """The partition cannot be read from where it was begun."""
-        if begun == self._begun:
-            self._failure = error
-            self._news.set()
-
-    def end(self) -> None:
-        """The partition is somebody else's."""
-        self.ended = True
-        self._news.set()
-
 
 Serve = Callable[[KafkaFeed], Awaitable[None]]
 
@@ -160,7 +58,7 @@ class KafkaGroup:
             group_id=connection.name(group),
             partition_assignment_strategy="cooperative-sticky",
             session_timeout_ms=int(session_seconds * 1000),
-            heartbeat_interval_ms=min(1000, int(session_seconds * 1000 / 6)),
+            heartbeat_interval_ms=HEARTBEAT_MILLISECONDS,
             enable_auto_commit=False,
             enable_auto_offset_store=False,
             auto_offset_reset="error",
@@ -193,8 +91,8 @@ class KafkaGroup:
         """The partitions held now, by our topics."""
         return sorted((feed.topic, feed.partition) for feed in self._feeds.values())
 
-    def ask(self, feed: KafkaFeed, offset: int | None, begun: int) -> None:
-        """Have the thread read a partition from an offset (None: go on where it was paused)."""
+    def _ask(self, feed: KafkaFeed, offset: int | None, begun: int) -> None:
+        """Have the thread read a partition from an offset on (None: go on where it was paused)."""
         self._asked.append((feed, offset, begun))
 
     # --- on the thread -----------------------------------------------------------------------------------
@@ -252,7 +150,7 @@ class KafkaGroup:
                 feed.paused = True
                 self._consumer.pause([TopicPartition(*feed.key)])
                 if not feed.full(2):  # all was taken before the loop could know that it is to resume
-                    self.ask(feed, None, feed.reading)
+                    self._ask(feed, None, feed.reading)
 
     def _report(self, feed: KafkaFeed | None, error: KafkaError | None) -> None:
         assert error is not None
@@ -265,13 +163,14 @@ class KafkaGroup:
             log.warning("the log cannot be read just now: %s", error.str())
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        """Take the partitions, unread: where to begin is for the feed to say."""
+        """Take the partitions, unread: where to begin is for the feed to say. They stand at a plain offset
+        meanwhile: one that the brokers have to be asked for could come after the feed's, and replace it."""
         for place in places:
-            place.offset = OFFSET_END
+            place.offset = 0
         consumer.incremental_assign(places)
         consumer.pause(places)
         for place in places:
-            feed = KafkaFeed(self, self._topics[place.topic], place)
+            feed = KafkaFeed(self._topics[place.topic], place, self._ask)
             self._feeds[feed.key] = feed
             self._call(self._begin, feed)
 
