@@ -76,7 +76,7 @@ class Application:
         self._count = 0
         self._host_id = b64encode(os.urandom(24)).decode()
         self._host_id_header = ("x-amz-id-2", self._host_id)
-        self._connections = Connections()
+        self._connections = Connections(services.pace)
         self._inside = InProgress() if inside is None else inside
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:

@@ -7,11 +7,13 @@ what was announced, and a short one raises IncompleteBody.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from time import monotonic
 from typing import TypeVar
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from access.chunked import ChunkedDecoder, decoder_for, is_chunked
+from gateway.pace import Pacing
 from gateway.payload_headers import (
     Announced,
     announced_checksum,
@@ -157,7 +159,9 @@ async def _stream(request: Request, length: int | None) -> AsyncIterator[bytes]:
     """The body as it arrives; `length` None when its end is only told by its framing."""
     received = 0
     arriving = aiter(request.body)
+    pacing = Pacing(request.services.pace)
     while True:
+        began = monotonic()
         try:
             data: bytes = await request.services.patience.wait(anext(arriving))
         except StopAsyncIteration:
@@ -166,6 +170,8 @@ async def _stream(request: Request, length: int | None) -> AsyncIterator[bytes]:
             raise RequestTimeout() from None
         except ProtocolClosed:
             break
+        if not pacing.keeps(monotonic() - began, len(data)):
+            raise RequestTimeout()
         received += len(data)
         request.received = received
         if data:

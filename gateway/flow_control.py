@@ -15,11 +15,13 @@ import sys
 from collections.abc import Callable
 from fcntl import ioctl
 from termios import TIOCOUTQ
+from time import monotonic
+
+from gateway.pace import Pace, Pacing
 
 QUEUE_LIMIT = 4 * 1024**2  # bytes of one answer inside the server; the kernel's buffers come on top
-QUEUES_LIMIT = 64 * 1024**2  # of all answers together: the more of them, the less each may have
+QUEUES_LIMIT = 64 * 1024**2  # of all answers together: the more waits already, the less one more may have
 QUEUE_FLOOR = 256 * 1024  # but no less than this
-STALL_SECONDS = 60.0  # a client that takes nothing for so long is given up
 _SHORTEST, _LONGEST = 0.001, 0.02  # seconds between looks at the queue
 
 _INFO_BYTES = 128
@@ -29,7 +31,7 @@ _CLOSED = 7  # tcpi_state: TCP_CLOSE
 
 
 class ClientStalled(Exception):
-    """The client has stopped taking bytes; its connection has been shut down."""
+    """The client takes nothing, or too little; its connection has been shut down."""
 
 
 class ClientGone(Exception):
@@ -37,14 +39,12 @@ class ClientGone(Exception):
 
 
 class Outflow:
-    """The way out of one connection, for the length of one answer. `close` must be called.
+    """The way out of one connection, for the length of one answer. `close` must be called."""
 
-    share  tells how many bytes may wait for this client now
-    """
-
-    def __init__(self, connection: socket.socket, share: Callable[[], int]) -> None:
+    def __init__(self, connection: socket.socket, all_of_them: "Connections") -> None:
         self._connection = connection
-        self._share = share
+        self._all = all_of_them
+        self._held = 0
         self._start = self._taken()
 
     def _taken(self) -> int:
@@ -56,24 +56,37 @@ class Outflow:
 
     def waiting(self, sent: int) -> int:
         """How many of the `sent` bytes of the answer are still inside the server. Raises ClientGone."""
-        return sent - (self._taken() - self._start)
+        held = sent - (self._taken() - self._start)
+        self._all.held += held - self._held
+        self._held = held
+        return held
 
     async def make_room(self, sent: int) -> None:
         """Return once little enough waits inside the server. Raises ClientGone, ClientStalled."""
-        waiting = self.waiting(sent)
-        if waiting <= self._share():
-            return
-        loop = asyncio.get_running_loop()
-        pause, patience = _SHORTEST, loop.time() + STALL_SECONDS
-        while waiting > self._share() // 2:
+        if self.waiting(sent) > self._share():
+            await self._wait(sent, lambda: self._share() // 2)
+
+    async def end(self, sent: int) -> None:
+        """The whole answer has been sent: return once hardly any of it waits, or the client is gone. Until
+        then it counts among those that wait. Raises ClientStalled."""
+        with contextlib.suppress(ClientGone):
+            await self._wait(sent, lambda: QUEUE_FLOOR)
+
+    async def _wait(self, sent: int, limit: Callable[[], int]) -> None:
+        waiting, pause = self.waiting(sent), _SHORTEST
+        pacing, looked = Pacing(self._all.pace), monotonic()
+        while waiting > limit():
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST)
             before, waiting = waiting, self.waiting(sent)
-            if waiting < before:
-                patience = loop.time() + STALL_SECONDS
-            elif loop.time() > patience:
+            now = monotonic()
+            if not pacing.keeps(now - looked, before - waiting):
                 self.cut()
                 raise ClientStalled
+            looked = now
+
+    def _share(self) -> int:
+        return self._all.share(self._held)
 
     def cut(self) -> None:
         """End the connection, whatever the HTTP server is waiting for on it."""
@@ -82,24 +95,28 @@ class Outflow:
 
     def close(self) -> None:
         """Let go of the connection, which is the server's."""
+        self._all.held -= self._held
+        self._held = 0
         self._connection.close()
 
 
 class Connections:
     """Finds the connection of a client among the descriptors of this process, and remembers where it was.
 
-    streams  how many answers are being sent in pieces; whoever sends one counts it here
+    pace  the slowest client that is served
+    held  bytes of all answers that wait inside the server, as last seen
     """
 
     LIMIT = 1024  # descriptors remembered
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
         self._known: dict[tuple[str, str], int] = {}
-        self.streams = 0
+        self.pace = pace
+        self.held = 0
 
-    def share(self) -> int:
-        """How many bytes of one answer may wait inside the server, given how many answers there are."""
-        return max(QUEUE_FLOOR, min(QUEUE_LIMIT, QUEUES_LIMIT // max(1, self.streams)))
+    def share(self, own: int = 0) -> int:
+        """How many bytes of one answer may wait, of which `own` do: up to half of what the others leave."""
+        return max(QUEUE_FLOOR, min(QUEUE_LIMIT, (QUEUES_LIMIT - self.held + own) // 2))
 
     def outflow(self, client: str, server: str) -> Outflow | None:
         """The way out to that client, both named as `address:port` (of the server the port counts, as the
@@ -116,7 +133,7 @@ class Connections:
             if len(self._known) >= self.LIMIT:
                 self._known.clear()
             self._known[names] = fd
-        return Outflow(socket.socket(fileno=os.dup(fd)), self.share)
+        return Outflow(socket.socket(fileno=os.dup(fd)), self)
 
 
 def _descriptors() -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from access.identity import Principal
 from access.post_form import FormVerifier
 from access.sigv4 import Signed
+from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
 from ingest.payload import Payload
 from ingest.producer import Producer
@@ -14,7 +15,6 @@ from query.reader import Reader
 from schemas.events import Origin
 from schemas.rows import Grant
 
-IDLE_SECONDS = 60.0  # a client that sends nothing for so long is given up
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
 
 
@@ -26,7 +26,11 @@ class Services:
     reader: Reader
     region: str = "us-east-1"
     domains: tuple[str, ...] = ()
-    patience: Patience = field(default_factory=lambda: Patience(IDLE_SECONDS))
+    pace: Pace = DEFAULT_PACE
+    patience: Patience = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.patience = Patience(self.pace.window)
 
 
 @dataclass(slots=True)

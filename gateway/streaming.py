@@ -28,12 +28,10 @@ async def send_stream(
     sent = 0
     outflow: Outflow | None = None
     transport: Any = None
-    connections.streams += 1
     async with aclosing(chunks):  # type: ignore[type-var]
         try:
             share = connections.share()
-            if _announced_length(headers) > share:
-                outflow = connections.outflow(scope.client, scope.server)
+            outflow = connections.outflow(scope.client, scope.server)
             transport = protocol.response_stream(status, headers)
             if first:
                 await transport.send_bytes(first)
@@ -47,6 +45,8 @@ async def send_stream(
                     if outflow is not None:
                         await outflow.make_room(sent)
                     await asyncio.sleep(0)  # send_bytes never waits: let others have their turn
+            if outflow is not None:
+                await outflow.end(sent)
         except (ProtocolClosed, ClientGone):
             return sent, "ClientDisconnected"
         except ClientStalled:
@@ -57,12 +57,6 @@ async def send_stream(
             logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
             return sent, s3_error(error).code
         finally:
-            connections.streams -= 1
             if outflow is not None:
                 outflow.close()
     return sent, ""
-
-
-def _announced_length(headers: list[tuple[str, str]]) -> int:
-    """Content-Length among the headers, 0 when it is not there."""
-    return next((int(value) for name, value in headers if name == "content-length"), 0)

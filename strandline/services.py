@@ -7,6 +7,7 @@ from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from disk.files import Files
 from disk.room import Room
+from gateway.pace import Pace
 from gateway.request import Services
 from index.directory import BucketDirectory, GenerationCounter
 from index.head_cache import HeadStamps
@@ -51,6 +52,7 @@ class EmbeddedServices:
             reader=Reader(self._index, directory, blobs),
             region=settings.region,
             domains=settings.domains,
+            pace=Pace(settings.client_window_seconds, settings.client_min_rate),
         )
 
     def close(self) -> None:

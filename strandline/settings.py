@@ -169,6 +169,20 @@ class Settings(BaseSettings):
         le=65536,
         description="Requests in progress at once, per process; beyond it the answer is 503 SlowDown.",
     )
+    client_window_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="A client for whose bytes the server waits so long, without one, is given up (400 "
+        "RequestTimeout), seconds. Over every such span it must keep client_min_rate.",
+    )
+    client_min_rate: Size = Field(
+        default=KIB,
+        ge=0,
+        le=64 * MIB,
+        description="Bytes a second that a client must send of a body, or take of an answer, on average over "
+        "client_window_seconds of waiting for it; else its connection is closed.",
+    )
     drain_seconds: int = Field(
         default=30,
         ge=0,

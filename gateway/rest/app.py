@@ -57,7 +57,9 @@ def create_app(
     _add_documentation(app, document)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _no_route)
-    app.add_middleware(Edge, health=health, observe=observe, inside=inside or InProgress())
+    app.add_middleware(
+        Edge, health=health, observe=observe, inside=inside or InProgress(), pace=services.pace
+    )
     return app
 
 

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 
+from gateway.pace import Pacing
 from gateway.payload_headers import content_length
 from gateway.rest.call import Call
 from gateway.rest.object_headers import CHECKSUM, announced_checksum
@@ -26,7 +28,6 @@ from schemas.errors import (
 
 WHOLE_LIMIT = 1024**2  # bytes; bodies up to here are read at once, so that they can be packed
 JSON_LIMIT = 64 * 1024
-IDLE_SECONDS = 60.0  # a client that sends nothing for so long is given up
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -46,7 +47,7 @@ async def object_payload(call: Call) -> Payload:
     algorithm, value = announced_checksum(call.headers)
     if algorithm and value is not None:
         _check_form(algorithm, value)
-    chunks = _stream(call.request)
+    chunks = _stream(call)
     if size is not None and size <= WHOLE_LIMIT:
         data = b"".join([chunk async for chunk in chunks])
         return Payload(data, size, md5, call.sha256, algorithm, value)
@@ -63,19 +64,24 @@ def _check_form(algorithm: str, value: str) -> None:
         ) from None
 
 
-async def _stream(request: Request) -> AsyncIterator[bytes]:
-    """Chunks as they arrive. Raises IncompleteBody (the client went away), RequestTimeout (it stalls)."""
-    chunks = request.stream()
+async def _stream(call: Call) -> AsyncIterator[bytes]:
+    """Chunks as they arrive. Raises IncompleteBody (the client went away), RequestTimeout (too slow)."""
+    chunks = call.request.stream()
+    pace = call.services.pace
+    pacing = Pacing(pace)
     while True:
+        began = monotonic()
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(pace.window):
                 chunk = await anext(chunks, None)
         except ClientDisconnect:
             raise IncompleteBody("the client went away before the body had ended") from None
         except TimeoutError:
-            raise RequestTimeout(f"no byte of the body arrived within {IDLE_SECONDS:.0f} seconds") from None
+            raise RequestTimeout(f"no byte of the body arrived within {pace.window:.0f} seconds") from None
         if chunk is None:
             return
+        if not pacing.keeps(monotonic() - began, len(chunk)):
+            raise RequestTimeout(f"the body arrives more slowly than {pace.rate} bytes a second")
         if chunk:
             yield chunk
 
@@ -83,7 +89,7 @@ async def _stream(request: Request) -> AsyncIterator[bytes]:
 async def json_body(call: Call, model: type[Model]) -> Model:
     """The body as that model. Raises EntityTooLarge, InvalidArgument, ContentSHA256Mismatch."""
     data = bytearray()
-    async for chunk in _stream(call.request):
+    async for chunk in _stream(call):
         data += chunk
         if len(data) > JSON_LIMIT:
             raise EntityTooLarge(f"the body is larger than {JSON_LIMIT} bytes")

@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import Observe
 from gateway.errors import SLOW_DOWN, s3_error
-from gateway.flow_control import STALL_SECONDS, ClientGone, ClientStalled, Connections
+from gateway.flow_control import ClientGone, ClientStalled, Connections
 from gateway.in_progress import InProgress
+from gateway.pace import Pace
 from gateway.rest.call import STATE, Progress, strict_text
 from gateway.rest.health import PATHS, Health
 from gateway.rest.problem import NOT_READY, problem, problem_of
@@ -25,12 +26,15 @@ log = logging.getLogger("strandline.rest")
 class Edge:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, health: Health, observe: Observe, inside: InProgress) -> None:
+    def __init__(
+        self, app: ASGIApp, health: Health, observe: Observe, inside: InProgress, pace: Pace
+    ) -> None:
         self._app = app
         self._health = health
         self._observe = observe
         self._inside = inside
-        self._connections = Connections()
+        self._pace = pace
+        self._connections = Connections(pace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PATHS:
@@ -66,7 +70,7 @@ class Edge:
                 ]  # fmt: skip
             progress.sent += len(message.get("body", b""))
             try:
-                async with asyncio.timeout(STALL_SECONDS):
+                async with asyncio.timeout(self._pace.window):
                     await send(message)
             except TimeoutError:
                 self._cut(scope)

@@ -27,6 +27,7 @@ LARGE = 5 * 1024 * MIB if os.environ.get("STRANDLINE_TEST_LARGE") == "1" else 10
 MEDIUM = 64 * MIB
 LIMIT = 300 * MIB  # of memory held by any one process
 AT_ONCE = 16
+STALLED = 64
 LOOK_SECONDS = 0.02
 NOISE = os.urandom(MIB)
 
@@ -208,11 +209,12 @@ def test_many_at_once(server: Server) -> None:
 
 
 def test_clients_that_do_not_read(server: Server) -> None:
-    """Each has asked for a whole object and takes one MiB of it; the server waits, and serves others."""
+    """Each has asked for a whole object and takes one MiB of it; the server waits, and serves others. Some go
+    on, and get the rest."""
     put(server, "0", MEDIUM)
-    with within_limit(server, f"{AT_ONCE} slow readers"), ExitStack() as stack:
+    with within_limit(server, f"{STALLED} slow readers"), ExitStack() as stack:
         answers = []
-        for _ in range(AT_ONCE):
+        for _ in range(STALLED):
             connection = request(server, "GET", "/bucket/0", window=64 * 1024)
             stack.callback(connection.close)
             answers.append(connection.getresponse())
@@ -220,7 +222,7 @@ def test_clients_that_do_not_read(server: Server) -> None:
             assert answer.read(MIB) == block(0)
         get(server, "0", MEDIUM)
         put(server, "1", MEDIUM)
-        for answer in answers:
+        for answer in answers[:: STALLED // 4]:
             assert b"".join(iter(lambda answer=answer: answer.read(MIB), b""))[-MIB:] == block(  # type: ignore[misc]
                 MEDIUM // MIB - 1
             )

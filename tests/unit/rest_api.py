@@ -13,6 +13,7 @@ from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from access.tokens import TokenVerifier, issue_token
 from gateway.in_progress import InProgress
+from gateway.pace import DEFAULT_PACE, Pace
 from gateway.request import Services
 from gateway.rest.app import create_app
 from gateway.rest.health import Health
@@ -46,10 +47,10 @@ class RestApi:
 
 
 @asynccontextmanager
-async def rest_api(folder: Path) -> AsyncIterator[RestApi]:
+async def rest_api(folder: Path, pace: Pace = DEFAULT_PACE) -> AsyncIterator[RestApi]:
     """The API over a new store with one bucket, "photos"."""
     async with embedded_store(folder) as store:
-        api = RestApi(Services(store.producer, store.reader))
+        api = RestApi(Services(store.producer, store.reader, pace=pace))
         made = await api.call("POST", "/buckets", json_body={"name": "photos"})
         assert made.status == 201, made.body
         yield api

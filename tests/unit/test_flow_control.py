@@ -5,22 +5,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-import gateway.rest.edge
 from gateway.flow_control import QUEUE_FLOOR, QUEUE_LIMIT, QUEUES_LIMIT, Connections
+from gateway.pace import DEFAULT_PACE, Pace
 from tests.asgi import Answer, AsgiClient
 from tests.unit.rest_api import rest_api
 
 
 def test_answers_share_the_memory_there_is() -> None:
-    connections = Connections()
+    connections = Connections(DEFAULT_PACE)
     assert connections.share() == QUEUE_LIMIT
-    for streams in (1, 16, 17, 64, 1024):
-        connections.streams = streams
+    clients = 200
+    for _ in range(clients):  # each comes to hold as much as it may
         share = connections.share()
         assert QUEUE_FLOOR <= share <= QUEUE_LIMIT
-        assert share == QUEUE_FLOOR or share * streams <= QUEUES_LIMIT
+        connections.held += share
+    assert connections.share() == QUEUE_FLOOR
+    assert connections.held <= QUEUES_LIMIT + clients * QUEUE_FLOOR
+    assert connections.share(connections.held) == QUEUE_LIMIT  # what it holds itself does not count
 
 
 class Stalled(AsgiClient):
@@ -42,13 +43,9 @@ class Stalled(AsgiClient):
         return Answer(0, {}, b"")
 
 
-def test_a_client_of_the_rest_port_that_stops_reading_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gateway.rest.edge, "STALL_SECONDS", 0.05)
-
+def test_a_client_of_the_rest_port_that_stops_reading_is_given_up(tmp_path: Path) -> None:
     async def run() -> None:
-        async with rest_api(tmp_path) as api:
+        async with rest_api(tmp_path, Pace(0.05)) as api:
             target = "/buckets/photos/objects/k"
             assert (await api.call("PUT", target, bytes(2 * 1024 * 1024))).status == 200
             await Stalled(api.app, api.call.headers)("GET", target)

@@ -19,13 +19,12 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from granian.server.embed import Server
 
-import gateway.flow_control
-import gateway.request
 from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from gateway.app import Application
 from gateway.body import payload, whole
 from gateway.in_progress import InProgress
+from gateway.pace import DEFAULT_PACE, Pace
 from gateway.registry import Handler, Registry
 from gateway.request import Request, Response, Services
 from ingest.digests import digest_whole
@@ -118,14 +117,19 @@ class NoBuckets:
         return SimpleNamespace(owner_id=OWNER)
 
 
-def serve(handlers: dict[str, Handler], scenario: Callable[[Site], Awaitable[None]], *domains: str) -> None:
+def serve(
+    handlers: dict[str, Handler],
+    scenario: Callable[[Site], Awaitable[None]],
+    *domains: str,
+    pace: Pace = DEFAULT_PACE,
+) -> None:
     """Run the scenario against a server with those handlers."""
 
     async def main() -> None:
         reports = Reports()
         inside = InProgress(3)
         reader: Any = NoBuckets()
-        services = Services(None, reader, domains=domains)  # type: ignore[arg-type]
+        services = Services(None, reader, domains=domains, pace=pace)  # type: ignore[arg-type]
         application = Application(
             services,
             Registry(handlers),
@@ -295,10 +299,7 @@ MIB = 1024**2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux what is on its way")
-def test_a_client_that_stops_reading_is_given_up_with_little_in_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gateway.flow_control, "STALL_SECONDS", 0.2)
+def test_a_client_that_stops_reading_is_given_up_with_little_in_memory() -> None:
     produced = 0
 
     async def endless(request: Request) -> Response:
@@ -317,7 +318,7 @@ def test_a_client_that_stops_reading_is_given_up_with_little_in_memory(
         # What the server and both kernels' buffers hold, generously.
         assert produced < 64
 
-    serve({"GetObject": endless}, scenario)
+    serve({"GetObject": endless}, scenario, pace=Pace(0.2))
 
 
 def test_a_long_body_arrives_whole() -> None:
@@ -386,14 +387,12 @@ def test_a_client_that_goes_away_in_mid_body(announced: int) -> None:
 
 
 @pytest.mark.parametrize("announced", [10, 2_000_000])
-def test_a_client_that_stops_sending(announced: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway.request, "IDLE_SECONDS", 0.05)
-
+def test_a_client_that_stops_sending(announced: int) -> None:
     async def scenario(site: Site) -> None:
         head = f"PUT {_presigned(site)} HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: {announced}"
         assert b"<Code>RequestTimeout</Code>" in await site.raw(head, b"abc")
 
-    serve({"PutObject": take}, scenario)
+    serve({"PutObject": take}, scenario, pace=Pace(0.05))
 
 
 def test_a_body_needs_a_length() -> None:
