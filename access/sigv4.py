@@ -8,6 +8,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from hmac import compare_digest
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from access.authorization import parse_authorization
 from access.canonical import canonical_headers, canonical_path, canonical_query
 from access.claim import Claim
+from access.forwarded import forwarded_hosts, is_forwarded
 from access.identity import Identities, Principal
 from access.post_form import FormVerifier
 from access.presigned import Presigned, check_validity, parse_presigned
@@ -62,6 +64,7 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     key, scope, timestamp, signature
                what chunk signatures continue from (the signature is the seed); key is None when anonymous
     query      of a presigned request: the query without what belongs to the signature; else None
+    host       the host that was signed, where a proxy had put another in its place; else ""
     """
 
     principal: Principal | None
@@ -71,6 +74,7 @@ class Signed(msgspec.Struct, frozen=True, gc=False):
     timestamp: str = ""
     signature: str = ""
     query: str | None = None
+    host: str = ""
 
     @property
     def sha256(self) -> bytes | None:
@@ -123,6 +127,17 @@ class Verifier:
         AuthorizationHeaderMalformed, AuthorizationQueryParametersError, InvalidToken, AccessDenied
         (x-amz-… headers that are not signed), InvalidRequest, InvalidArgument or InvalidURI.
         """
+        try:
+            return self._verify(method, path, raw_query, headers)
+        except SignatureDoesNotMatch:
+            if is_forwarded(headers):
+                for host in forwarded_hosts(headers):
+                    with suppress(SignatureDoesNotMatch):
+                        signed = self._verify(method, path, raw_query, {**headers, "host": host})
+                        return msgspec.structs.replace(signed, host=host)
+            raise
+
+    def _verify(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
         authorization = headers.get("authorization")
         if authorization is not None:
             if authorization.startswith(SCHEME):

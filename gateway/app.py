@@ -166,6 +166,11 @@ class Application:
             request.operation = selected.name
             return selected.handler
         signed = self._verifier.verify(request.method, request.path, raw_query, request.headers)
+        if signed.host and self._domains:
+            # The bucket that was signed is the one in the client's host name, not in the proxy's.
+            request.bucket, request.key = split_host(signed.host, request.path, self._domains)
+            key = request.key
+            level = "object" if key else "bucket" if request.bucket else "service"
         asked = raw_query if signed.query is None else signed.query
         if asked:
             request.query = parse_query(asked)

@@ -15,7 +15,7 @@ from gateway.checksums import (
 )
 from gateway.conditions import single_etag, write_condition
 from gateway.object_headers import ENCRYPTED, XML_TYPE, attributes_of, quoted, write_headers
-from gateway.request import Request, Response
+from gateway.request import Request, Response, base_url
 from gateway.xml import Element, document, escape, parse
 from ingest.results import CompletedPart, PutResult
 from schemas.errors import InvalidArgument, InvalidRequest, MalformedXML
@@ -120,7 +120,7 @@ def _completed(request: Request, result: PutResult) -> bytes:
 
 def location(request: Request) -> str:
     """The object's URL, as the client addressed it."""
-    return f"{request.scheme}://{request.headers.get('host', '')}{quote(request.path, safe='/~')}"
+    return f"{base_url(request)}{quote(request.path, safe='/~')}"
 
 
 HANDLERS = {

@@ -27,7 +27,7 @@ from gateway.object_headers import (
     write_headers,
 )
 from gateway.payload_headers import announced_checksum, content_length
-from gateway.request import Request, Response
+from gateway.request import Request, Response, base_url
 from gateway.routing import check_key
 from gateway.tags import parse_tagging
 from gateway.unbuilt import check_unbuilt
@@ -200,7 +200,7 @@ def object_url(request: Request) -> str:
     """The new object's URL, as the client addressed its bucket."""
     bucket = quote(request.path.rstrip("/"), safe="/~")
     key = quote(request.key, safe="/~")
-    return f"{request.scheme}://{request.headers.get('host', '')}{bucket}/{key}"
+    return f"{base_url(request)}{bucket}/{key}"
 
 
 HANDLERS = {"PostObject": post_object}

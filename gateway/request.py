@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from access.forwarded import FORWARDED_HOST
 from access.identity import Principal
 from access.post_form import FormVerifier
 from access.sigv4 import Signed
@@ -68,6 +69,14 @@ class Request:
     def origin(self) -> Origin:
         """Who asked, for the event."""
         return Origin(self.request_id, self.principal.id, self.source, self.operation)
+
+
+def base_url(request: Request) -> str:
+    """Scheme and host as the client addressed them, for URLs that only it is told."""
+    headers = request.headers
+    scheme = headers.get("x-forwarded-proto", request.scheme)
+    host = request.signing.host or headers.get(FORWARDED_HOST) or headers.get("host", "")
+    return f"{scheme if scheme in ('http', 'https') else request.scheme}://{host}"
 
 
 class Response(NamedTuple):

@@ -459,6 +459,27 @@ def test_virtual_hosts() -> None:
     serve({"GetObject": hello}, scenario, "s3.test")
 
 
+def test_virtual_hosts_behind_a_proxy() -> None:
+    """The bucket is that of the host which was signed, whatever the other headers say."""
+
+    async def scenario(site: Site) -> None:
+        client = boto3.client(
+            "s3", endpoint_url="https://s3.test", aws_access_key_id="AK", aws_secret_access_key="SK",
+            region_name="us-east-1",
+            config=Config(s3={"addressing_style": "virtual"}, signature_version="s3v4"),
+        )  # fmt: skip
+        url = client.generate_presigned_url("get_object", Params={"Bucket": "my.bucket", "Key": "k/l"})
+        host, _, path = url.removeprefix("https://").partition("/")
+        begin = f"GET /{path} HTTP/1.1\nConnection: close\n"
+        for outer, told in (("10.0.0.1:9000", host), ("other.s3.test", host), (host, "other.s3.test")):
+            answer = await site.raw(f"{begin}Host: {outer}\nX-Forwarded-Host: {told}")
+            assert answer.endswith(b"my.bucket|k/l"), (outer, told)
+        answer = await site.raw(f"{begin}Host: 10.0.0.1:9000\nX-Forwarded-Host: other.s3.test")
+        assert b"<Code>SignatureDoesNotMatch</Code>" in answer
+
+    serve({"GetObject": hello}, scenario, "s3.test")
+
+
 def test_the_expected_owner_is_checked() -> None:
     async def scenario(site: Site) -> None:
         await site.call("get_object", Bucket="abc", Key="k", ExpectedBucketOwner=OWNER)
