@@ -66,6 +66,10 @@ class BlobState:
         """Whether an attempt to free it may be under way: one begun after `since` (Unix milliseconds)."""
         return any(uuid7_milliseconds(attempt) > since for attempt in self.freeing)
 
+    def markers(self, zone: str) -> list[str]:
+        """The names of a zone's references, and of the mark that the primary has let go."""
+        return [name for name in self.names[zone] if "/ref-" in name or name.endswith("/gone")]
+
     def references_of(self, zone: str, holder: bytes) -> list[str]:
         """The names of that holder's references in a zone."""
         mark = f"/ref-{holder.hex()}-"

@@ -1,5 +1,6 @@
 """All zones listed side by side, blob by blob, with a page of each in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from blobs.s3 import names
@@ -23,7 +24,8 @@ async def compare(zones: Sequence[Zone]) -> AsyncIterator[tuple[bytes, BlobState
 
 async def _compare_shard(zones: Sequence[Zone], prefix: str) -> AsyncIterator[tuple[bytes, BlobState]]:
     listings = {zone.name: _by_blob(zone, prefix) for zone in zones}
-    heads = {name: await anext(listing, None) for name, listing in listings.items()}
+    first = await asyncio.gather(*(anext(listing, None) for listing in listings.values()))
+    heads = dict(zip(listings, first, strict=True))
     while waiting := [head[0] for head in heads.values() if head is not None]:
         blob = min(waiting)
         listed: dict[str, list[Listed]] = {}

@@ -51,19 +51,24 @@ class Timing:
     probe_longest: float = 10.0
 
 
-def open_client(endpoint: ZoneEndpoint, connections: int, timing: Timing) -> Minio:
-    """A client for as many threads as `connections`. Nothing is sent yet.
+def open_pool(endpoint: ZoneEndpoint, connections: int, timing: Timing) -> urllib3.PoolManager:
+    """Connections to the zone for as many threads as `connections`; close them with its `clear`.
 
-    It sends each request once: whether and when to send it again is for `Zone` to decide, which knows the
+    Each request is sent once: whether and when to send it again is for `Zone` to decide, which knows the
     deadline. A proxy set for the machine is not used."""
-    parts = urlsplit(endpoint.url)
-    pool = urllib3.PoolManager(
+    secure = endpoint.url.startswith("https:")
+    return urllib3.PoolManager(
         maxsize=connections,
         block=True,
         timeout=Timeout(connect=timing.connect, read=timing.answer),
         retries=False,
-        ssl_context=ssl.create_default_context(cafile=endpoint.ca) if parts.scheme == "https" else None,
+        ssl_context=ssl.create_default_context(cafile=endpoint.ca) if secure else None,
     )
+
+
+def open_client(endpoint: ZoneEndpoint, pool: urllib3.PoolManager) -> Minio:
+    """A client that uses these connections. Nothing is sent yet."""
+    parts = urlsplit(endpoint.url)
     return Minio(
         parts.netloc,
         endpoint.access_key,

@@ -48,7 +48,8 @@ class References:
         try:
             await self._zones.quorum("referring to", blob, put)
             state = await self._decided(blob)
-            if not any(state.blocks.values()) or (state.gone and not set(state.holders) - {holder}):
+            half_freed = state.freeing and _is_last(state, holder)
+            if half_freed or not any(state.blocks.values()):
                 raise BlobMissing(f"blob {blob.hex()} was freed")
         except BaseException:
             # Should this fail as well, the reference is swept with the blob one day.
@@ -57,7 +58,8 @@ class References:
             raise
 
     async def _decided(self, blob: bytes) -> BlobState:
-        """The blob's state once nobody is deciding whether to free it."""
+        """The blob's state once nobody is deciding whether to free it: whoever backs off takes its mark
+        away, and whoever frees leaves it until the blob is gone everywhere."""
         limit = time.monotonic() + WAIT_SECONDS
         while True:
             state = await self._zones.state(blob)
@@ -73,10 +75,12 @@ class References:
         more. Harmless when repeated. Raises ServiceUnavailable or StorageFull: drop it again then."""
         attempt = await self._announce(blob, gone=not holder)
         state = await self._zones.state(blob)
-        if state.gone and not set(state.holders) - {holder}:
-            return await self._delete(blob, state, attempt)
-        if holder in state.holders:
+        if holder in state.holders and not _is_last(state, holder):
+            # Of two that are dropped at the same time, the one that looks last sees that it was the last.
             await self._zones.remove(blob, {zone: state.references_of(zone, holder) for zone in state.names})
+            state = await self._zones.state(blob)
+        if _is_last(state, holder):
+            return await self._delete(blob, state, attempt)
         await self._withdraw(blob, attempt)
         return 0
 
@@ -95,12 +99,9 @@ class References:
         needs it. Returns the bytes freed."""
         attempt = await self._announce(blob, gone=False)
         state = await self._zones.state(blob)
-        if state.gone and not state.holders:
+        if _is_last(state, b""):
             return await self._delete(blob, state, attempt)
-        stale = self._now() - int(STALE_SECONDS * 1000)
-        for old in state.freeing:
-            if old == attempt[0] or uuid7_milliseconds(old) < stale:
-                await self._withdraw(blob, (old, 0.0))
+        await self._withdraw(blob, attempt)
         return 0
 
     async def _announce(self, blob: bytes, *, gone: bool) -> _Attempt:
@@ -119,8 +120,8 @@ class References:
         await self._zones.remove(blob, {zone.name: [name] for zone in self._zones.candidates(blob)})
 
     async def _delete(self, blob: bytes, state: BlobState, attempt: _Attempt) -> int:
-        """Remove everything about the blob. That its primary has gone is forgotten last, once every zone
-        has removed the rest; a zone that has not is noted, and `settle` finishes there."""
+        """Remove everything about the blob; last, once every zone has removed the rest, the marks that say
+        so. A zone that has not is noted, and `settle` finishes there."""
         if time.monotonic() - attempt[1] > FREEING_SECONDS:
             raise ServiceUnavailable(f"blob {blob.hex()}: deciding to free it took too long")
         last = [names.gone(blob), names.freeing(blob, attempt[0])]
@@ -132,10 +133,14 @@ class References:
         cleaned = removed | {zone for zone, objects in found.items() if not objects}
         if left := every - cleaned:
             await self._notes.write(blob, left)
-            await self._withdraw(blob, attempt)
         else:
             await self._zones.remove(blob, dict.fromkeys(every, last))
         return sum(state.sizes.values())
 
     def _now(self) -> int:
         return uuid7_milliseconds(self._new_id())
+
+
+def _is_last(state: BlobState, holder: bytes) -> bool:
+    """Whether nobody but `holder` needs the blob."""
+    return state.gone and not set(state.holders) - {holder}

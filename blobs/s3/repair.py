@@ -4,7 +4,7 @@ It follows the notes that writers, readers and the collector leave (blobs/s3/not
 compares all zones. It may run beside everything else; one at a time is enough.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from blobs.s3 import names
@@ -20,15 +20,24 @@ from schemas.ids import uuid7_milliseconds
 
 SETTLED_SECONDS = 3600.0  # younger blobs may still be on their way, and are not compared
 
+_Work = Callable[[Zone, bytes, "Repaired"], Awaitable[bool]]
+
 
 @dataclass
 class Repaired:
-    """What a pass did: blobs looked at, blocks and bytes copied, blocks without any undamaged copy, blobs
-    left for later because a zone is away or their fate is being decided."""
+    """What a pass did.
+
+    blobs   shares of blobs looked at
+    blocks  blocks copied, and their `bytes`
+    moved   blobs taken out of zones where they do not belong any more
+    lost    blocks without any undamaged copy
+    later   shares left for later: a zone is away, or it is being decided whether to free the blob
+    """
 
     blobs: int = 0
     blocks: int = 0
     bytes: int = 0
+    moved: int = 0
     lost: int = 0
     later: int = 0
 
@@ -69,31 +78,35 @@ class Repairer:
 
     async def compare_zones(self) -> Repaired:
         """Every blob of every zone that is older than SETTLED_SECONDS: whether each zone has the blocks
-        that it should have. Reads listings, and only those blocks that differ. Raises ServiceUnavailable
-        when a zone is away: half a comparison would copy what is there."""
+        that it should have, and none that it should not. So after a change of the map this moves what has
+        to move. Reads listings, and only those blocks that differ. Raises ServiceUnavailable when a zone
+        is away."""
         done = Repaired()
         limit = self._now() - int(SETTLED_SECONDS * 1000)
         async for blob, state in compare(list(self._zones.by_name.values())):
             if uuid7_milliseconds(blob) >= limit:
                 continue
-            sizes = state.sizes
-            for name in self._zones.placement.targets(blob):
-                if state.blocks.get(name, {}) != sizes or _is_unneeded(state):
-                    await self._attempt(name, blob, done)
+            sizes, targets = state.sizes, self._zones.placement.targets(blob)
+            for name in targets:
+                if state.blocks[name] != sizes or _is_unneeded(state):
+                    await self._attempt(self._mend, name, blob, done)
+            for name, objects in state.names.items():
+                if objects and name not in targets:
+                    await self._attempt(self._move_out, name, blob, done)
         return done
 
     async def _follow(self, zone: str, blob: bytes, done: Repaired) -> None:
-        if not await self._attempt(zone, blob, done):
+        if not await self._attempt(self._mend, zone, blob, done):
             return
         note = names.note(zone, blob)
         await self._zones.remove(blob, {one.name: [note] for one in self._zones.candidates(blob)})
 
-    async def _attempt(self, name: str, blob: bytes, done: Repaired) -> bool:
-        """Mend a zone's share of a blob; False when that has to wait or cannot be done."""
+    async def _attempt(self, work: _Work, name: str, blob: bytes, done: Repaired) -> bool:
+        """Do it for a zone's share of a blob; False when that has to wait or cannot be done."""
         zone = self._zones.by_name.get(name)
         done.blobs += 1
         try:
-            if zone is None or await self._mend(zone, blob, done):
+            if zone is None or await work(zone, blob, done):
                 return True
         except (ZoneFailed, ServiceUnavailable, StorageFull):
             pass  # the note stays, or the next comparison finds it again
@@ -102,11 +115,13 @@ class Repairer:
 
     async def _mend(self, zone: Zone, blob: bytes, done: Repaired) -> bool:
         state = await self._zones.state(blob)
-        if zone.name not in state.names or state.being_freed(self._stale()):
+        if zone.name not in state.names:
             return False
         if _is_unneeded(state):
             await self._references.settle(blob)
             return not (await self._zones.state(blob)).names.get(zone.name)
+        if state.being_freed(self._stale()):
+            return False
         if zone.name not in self._zones.placement.targets(blob):
             return True
         copied: list[str] = []
@@ -155,6 +170,24 @@ class Repairer:
             return True
         await zone.remove(copied)
         return False
+
+    async def _move_out(self, zone: Zone, blob: bytes, done: Repaired) -> bool:
+        """Take a blob out of a zone where it does not belong, once all is where it does: copies were made
+        by `_mend`, what is known of references is copied here."""
+        everyone = self._zones.by_name.values()
+        state = BlobState.of(blob, {one.name: await one.list_all(names.folder(blob)) for one in everyone})
+        if state.being_freed(self._stale()) or _is_unneeded(state):
+            return False
+        targets = self._zones.placement.targets(blob)
+        if any(state.blocks[name].keys() != state.sizes.keys() for name in targets):
+            return False
+        for marker in state.markers(zone.name):
+            for name in targets:
+                if marker not in state.names[name]:
+                    await self._zones.by_name[name].put(marker)
+        await zone.remove(state.names[zone.name])
+        done.moved += 1
+        return True
 
     def _stale(self) -> int:
         return self._now() - int(STALE_SECONDS * 1000)

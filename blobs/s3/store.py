@@ -23,6 +23,7 @@ from blobs.sealing import Workspace, seal_inline
 from blobs.spilling import Spilling
 from schemas.ids import uuid7
 from schemas.manifest import NO_BYTES, Extent, Manifest
+from schemas.pending import Pending
 from schemas.randomness import RandomTokens
 
 INLINE_LIMIT = 16 * 1024
@@ -93,6 +94,10 @@ class S3Blobs:
         if len(data) <= self._inline_limit:
             return seal_inline(self._keys, key_id, self._new_key(), data)
         return Manifest("file", (await self._store(key_id, data),))
+
+    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, Pending | None]:
+        """As `put`: inline bytes are as durable as the event that carries them, others are in the zones."""
+        return await self.put(key_id, data), None
 
     def writer(self, key_id: str) -> BlockWriter:
         """Store an extent of unknown length in blocks of its own."""

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from minio.deleteobjects import DeleteObject
 
 from blobs.s3.breaker import Breaker
-from blobs.s3.endpoint import Timing, ZoneEndpoint, open_client
+from blobs.s3.endpoint import Timing, ZoneEndpoint, open_client, open_pool
 from blobs.s3.failures import CLIENT_ERRORS, NotInZone, ZoneFailed, translate
 
 THREADS = 16
@@ -42,7 +42,8 @@ class Zone:
         self.breaker = Breaker(self._opened)
         self._bucket, self._region = endpoint.bucket, endpoint.region
         self._timing, self._report = timing, report
-        self._client = open_client(endpoint, THREADS + 1, timing)
+        self._pool = open_pool(endpoint, THREADS + 1, timing)
+        self._client = open_client(endpoint, self._pool)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"zone-{self.name}")
         self._prober = ThreadPoolExecutor(1, thread_name_prefix=f"probe-{self.name}")
         self._requests = 0
@@ -59,6 +60,7 @@ class Zone:
             await asyncio.wait((self._probing,))
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._prober.shutdown(wait=False, cancel_futures=True)
+        self._pool.clear()
 
     # --- requests ----------------------------------------------------------------------------------------
     async def put(self, name: str, data: bytes = b"") -> None:
