@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from schemas.manifest import Extent, Manifest
+from schemas.pending import Pending
 
 Drop = tuple[Extent, bytes]  # an extent, and the holder that lets go of it (b"": its primary)
 
@@ -40,6 +41,9 @@ class BlobStore(Protocol):
 
     async def put(self, key_id: str, data: bytes) -> Manifest:
         """Store a small object (up to `pack_limit` bytes) inline or in a pack."""
+
+    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, Pending | None]:
+        """As `put`, but the bytes are durable only once what is returned beside the manifest has settled."""
 
     def writer(self, key_id: str) -> BlobWriter:
         """Store an extent of unknown length in a blob file of its own."""

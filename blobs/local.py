@@ -24,6 +24,7 @@ from disk.files import Files, SystemFiles
 from disk.room import Room
 from schemas.ids import uuid7, uuid7_milliseconds
 from schemas.manifest import NO_BYTES, Extent, Manifest
+from schemas.pending import Pending
 from schemas.randomness import RandomTokens
 
 INLINE_LIMIT = 512
@@ -98,20 +99,27 @@ class LocalBlobs:
 
     # --- writing -----------------------------------------------------------------------------------------
     async def put(self, key_id: str, data: bytes) -> Manifest:
+        manifest, pending = await self.put_soon(key_id, data)
+        if pending is not None:
+            await pending
+        return manifest
+
+    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, Pending | None]:
         """Store a small object inline or in a pack; a larger one in a file; none at all for no bytes."""
         length = len(data)
         if length > self.pack_limit:
-            return Manifest("file", (await self._store_file(key_id, data),))
+            return Manifest("file", (await self._store_file(key_id, data),)), None
         if not length:
-            return NO_BYTES
+            return NO_BYTES, None
         key = self._new_key()
         if length <= self.inline_limit:
-            return seal_inline(self._keys, key_id, key, data)
+            return seal_inline(self._keys, key_id, key, data), None
         pieces = encrypt_extent(key, data)
         data_key = self._keys.wrap(key_id, key)
         stored = stored_length(length)
-        blob, offset = await self._packs.append(pieces, stored)
-        return Manifest("packed", (Extent(blob, offset, stored, length, key_id, data_key),))
+        pending = await self._packs.append(pieces, stored)
+        extent = Extent(pending.blob, pending.offset, stored, length, key_id, data_key)
+        return Manifest("packed", (extent,)), pending
 
     def writer(self, key_id: str) -> BlobFileWriter:
         """Store an extent of unknown length in a blob file of its own."""

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 
-from blobs.headers import HEADER_BYTES, PACK_MAGIC, SEAL_BYTES, file_header, seal
+from blobs.headers import HEADER_BYTES, PACK_MAGIC, file_header, seal
 from blobs.places import Places
 from disk.files import Files, full_device, write_fully
 
@@ -19,6 +19,7 @@ class PackFile:
              which makes fdatasync several times faster than on a growing file
     records  how many were appended
     growable cleared when the device had no room for zeros: then records grow the file themselves
+    failure  why nothing may be appended any more
     """
 
     def __init__(self, files: Files, places: Places, blob: bytes, *, ahead: int, fsync: bool) -> None:
@@ -31,6 +32,7 @@ class PackFile:
         self._files = files
         self._fsync = fsync
         self.growable = True
+        self.failure: Exception | None = None
         self.fd = self._open_locked()
         try:
             with full_device(self.path):
@@ -96,10 +98,6 @@ class PackFile:
                 self.sync()
         finally:
             self._files.close(self.fd)
-
-    def fits(self, size: int, limit: int) -> bool:
-        """Whether a batch of that size, and the seal, still go into a pack of `limit` bytes."""
-        return self.end + size + SEAL_BYTES <= limit or not self.records
 
     def abandon(self) -> None:
         """Let go of it as it is; the next start recovers and seals it."""

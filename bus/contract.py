@@ -7,6 +7,7 @@ reader sees of a partition is always a prefix of what was appended, in order, wi
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from schemas.pending import Pending
 from schemas.receipts import Receipt
 
 
@@ -75,8 +76,11 @@ class PartitionLog(LogReader, Protocol):
 class Submitter(Protocol):
     """The writer's side: append an event and wait until it was applied."""
 
-    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
-        """Append the event; return once it is durable and applied, or refused by apply.
+    async def submit(
+        self, topic: str, partition: int, payload: bytes, pending: Pending | None = None
+    ) -> Receipt:
+        """Append the event, once `pending` has settled; return once it is durable and applied, or refused by
+        apply. When `pending` fails, the event is not appended, and its error is raised.
 
         Raises SubmitTimeout when no receipt came in time: the event may or may not be applied, and its
         bytes must be kept. Raises LogUnavailable when it was certainly not appended.

@@ -21,6 +21,7 @@ import msgspec
 from bus.contract import Submitter
 from schemas.errors import LogUnavailable, StorageFull, StrandlineError, SubmitTimeout
 from schemas.events import AUDIT
+from schemas.pending import Pending
 from schemas.receipts import Receipt
 
 log = logging.getLogger(__name__)
@@ -127,8 +128,12 @@ class RemoteSubmitter(_Framed):
         self._last_id = ONE_WAY
         self._sweeping = False
 
-    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+    async def submit(
+        self, topic: str, partition: int, payload: bytes, pending: Pending | None = None
+    ) -> Receipt:
         """See `bus.contract.Submitter`."""
+        if pending is not None:
+            await pending
         self._check_way()
         if len(self._waiting) >= WAITING_LIMIT:
             raise LogUnavailable(f"{WAITING_LIMIT} events of this worker are waiting already")

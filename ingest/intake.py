@@ -12,6 +12,7 @@ from ingest.payload import Payload
 from ingest.ports import Ports
 from schemas.errors import EntityTooLarge, IncompleteBody
 from schemas.manifest import NO_BYTES, Manifest
+from schemas.pending import Pending
 from schemas.rows import Checksum
 
 MAX_PUT_BYTES = 5 * 1024**3  # one PutObject or UploadPart
@@ -19,12 +20,13 @@ HASH_ON_LOOP_BYTES = 64 * 1024  # hashing more than this would hold up other req
 
 
 class Stored(NamedTuple):
-    """Bytes that are durable and checked, not yet named by any event."""
+    """Bytes that are checked, not yet named by any event, and durable once `pending` has settled."""
 
     manifest: Manifest
     size: int
     etag: str
     checksum: Checksum
+    pending: Pending | None = None
 
 
 async def store_object(ports: Ports, key_id: str, payload: Payload) -> Stored:
@@ -36,7 +38,8 @@ async def store_object(ports: Ports, key_id: str, payload: Payload) -> Stored:
         etag, checksum, size = await _digest_in_thread(ports, payload, body)
     else:
         etag, checksum, size = digest_whole(payload, body)
-    return Stored(await ports.blobs.put(key_id, body), size, etag, checksum)
+    manifest, pending = await ports.blobs.put_soon(key_id, body)
+    return Stored(manifest, size, etag, checksum, pending)
 
 
 async def _digest_in_thread(ports: Ports, payload: Payload, body: bytes) -> Digested:

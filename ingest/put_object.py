@@ -24,5 +24,5 @@ async def put_object(
         origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, stored.size,
         stored.etag, attributes, stored.manifest, stored.checksum, condition,
     )  # fmt: skip
-    receipt = await submit_key_event(ports, bucket, event)
+    receipt = await submit_key_event(ports, bucket, event, stored.pending)
     return PutResult(receipt.version, stored.etag, stored.size, receipt.time, stored.checksum)

@@ -31,6 +31,7 @@ from schemas.events import (
     encode_event,
 )
 from schemas.partitioning import partition_of
+from schemas.pending import Pending
 from schemas.receipts import Receipt
 from schemas.rows import Bucket
 
@@ -46,8 +47,10 @@ class PartLandedSince(StrandlineError):
     """A part landed between reading the parts and applying Complete or Abort: read them anew."""
 
 
-async def submit_key_event(ports: Ports, bucket: Bucket, event: KeyEventT) -> Receipt:
-    """Append the event and return the receipt of its application.
+async def submit_key_event(
+    ports: Ports, bucket: Bucket, event: KeyEventT, pending: Pending | None = None
+) -> Receipt:
+    """Append the event, once the bytes that it names have settled; return the receipt of its application.
 
     Raises the domain error of a refusal, LogUnavailable, SubmitTimeout, or ServiceUnavailable when the
     bucket stays fenced.
@@ -56,7 +59,7 @@ async def submit_key_event(ports: Ports, bucket: Bucket, event: KeyEventT) -> Re
     partition = partition_of(event.bucket_id, event.key, submitter.partitions(OBJECT_VERSIONS))
     wait = FENCE_WAIT
     for _ in range(ATTEMPTS):
-        receipt = await submitter.submit(OBJECT_VERSIONS, partition, encode_event(event))
+        receipt = await submitter.submit(OBJECT_VERSIONS, partition, encode_event(event), pending)
         if not receipt.refusal:
             return receipt
         if receipt.refusal == "bucket-fenced":

@@ -21,6 +21,7 @@ from schemas.errors import (
     SubmitTimeout,
 )
 from schemas.events import EVENT_LIMIT
+from schemas.pending import Pending
 from schemas.receipts import Receipt
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,17 @@ RETRY_SECONDS = 0.5
 
 class _Waiting(NamedTuple):
     payload: bytes
+    pending: Pending | None
     receipt: "asyncio.Future[Receipt]"
     deadline: float
+
+
+class _Appended(NamedTuple):
+    """A batch that is in the log, but for those events whose bytes were lost."""
+
+    lost: list[tuple[_Waiting, StrandlineError]]
+    offset: int
+    time: int
 
 
 class Sequencer:
@@ -103,8 +113,9 @@ class Sequencer:
             return self._log.start_offset
         return await self._flusher.run(self._log.drop_before, offset)
 
-    def submit(self, payload: bytes) -> "asyncio.Future[Receipt]":
-        """Queue an event. Raises LogUnavailable when it cannot be taken."""
+    def submit(self, payload: bytes, pending: Pending | None = None) -> "asyncio.Future[Receipt]":
+        """Queue an event, to be appended once `pending` has settled. Raises LogUnavailable when it cannot be
+        taken."""
         if self._failure is not None:
             raise LogUnavailable(f"the log {self._name} has stopped: {self._failure.message}")
         if self._stopping:
@@ -114,7 +125,7 @@ class Sequencer:
         if len(payload) > EVENT_LIMIT:
             raise LogUnavailable(f"an event of {len(payload)} bytes is over the limit of {EVENT_LIMIT}")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(payload, loop.create_future(), loop.time() + RECEIPT_SECONDS)
+        waiting = _Waiting(payload, pending, loop.create_future(), loop.time() + RECEIPT_SECONDS)
         self._queue.append(waiting)
         self._wake.set()
         return waiting.receipt
@@ -150,7 +161,7 @@ class Sequencer:
             self._stop_loudly(LogError(f"unexpected failure: {error!r}"))
 
     async def _pump(self) -> None:
-        appending: tuple[list[_Waiting], asyncio.Future[tuple[int, int]]] | None = None
+        appending: tuple[list[_Waiting], asyncio.Future[_Appended]] | None = None
         while True:
             if appending is None:
                 if not self._queue:
@@ -162,15 +173,19 @@ class Sequencer:
                 appending = self._append_next()
             batch, appended = appending
             try:
-                offset, time = await appended
+                lost, offset, time = await appended
             except StorageFull as error:
                 self._answer_error(batch, error)
                 self._in_hand.remove(batch)
                 appending = None
                 continue
             appending = self._append_next() if self._queue else None
+            for waiting, why in lost:
+                batch.remove(waiting)
+                self._answer_error([waiting], why)
             try:
-                await self._apply(batch, offset, time)
+                if batch:
+                    await self._apply(batch, offset, time)
             except BaseException:
                 if appending is not None:
                     await asyncio.wait([appending[1]])
@@ -178,11 +193,25 @@ class Sequencer:
                 raise
             self._in_hand.remove(batch)
 
-    def _append_next(self) -> "tuple[list[_Waiting], asyncio.Future[tuple[int, int]]]":
+    def _append_next(self) -> "tuple[list[_Waiting], asyncio.Future[_Appended]]":
         batch = self._take()
         self._in_hand.append(batch)
-        payloads = [waiting.payload for waiting in batch]
-        return batch, self._flusher.run(self._log.append, payloads)
+        return batch, self._flusher.run(self._append, batch)
+
+    def _append(self, batch: Sequence[_Waiting]) -> _Appended:
+        """On the log's thread: the bytes, then the events that name them. One wake-up for two syncs."""
+        lost: list[tuple[_Waiting, StrandlineError]] = []
+        payloads: list[bytes] = []
+        for waiting in batch:
+            try:
+                if waiting.pending is not None:
+                    waiting.pending.settle()
+            except StrandlineError as error:
+                lost.append((waiting, error))
+            else:
+                payloads.append(waiting.payload)
+        offset, time = self._log.append(payloads) if payloads else (0, 0)
+        return _Appended(lost, offset, time)
 
     def _take(self) -> list[_Waiting]:
         """The next events, at most BATCH_EVENTS of them and about BATCH_BYTES."""
@@ -253,9 +282,11 @@ class LocalSubmitter:
     def __init__(self, sequencers: dict[str, Sequencer]) -> None:
         self._sequencers = sequencers
 
-    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+    async def submit(
+        self, topic: str, partition: int, payload: bytes, pending: Pending | None = None
+    ) -> Receipt:
         """See `bus.contract.Submitter`."""
-        return await self._sequencers[topic].submit(payload)
+        return await self._sequencers[topic].submit(payload, pending)
 
     def partitions(self, topic: str) -> int:
         return 1

@@ -17,6 +17,7 @@ from bus.kafka.producer import KafkaProducer
 from bus.kafka.receipts import ReplyTo
 from schemas.errors import ConfigurationError, LogError, LogUnavailable, SubmitTimeout
 from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS, POLICIES, RECEIPTS
+from schemas.pending import Pending
 from schemas.receipts import Receipt
 
 log = logging.getLogger(__name__)
@@ -84,8 +85,12 @@ class KafkaSubmitter:
             asyncio.create_task(self._keep_lease(), name="receipts-lease"),
         ]
 
-    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+    async def submit(
+        self, topic: str, partition: int, payload: bytes, pending: Pending | None = None
+    ) -> Receipt:
         """See `bus.contract.Submitter`."""
+        if pending is not None:
+            await pending
         lane = (topic, partition)
         if lane in self._stalled:
             raise LogUnavailable(

@@ -226,6 +226,35 @@ def test_a_full_device_refuses_and_recovers(root: Path) -> None:
     assert damaged(root) == []
 
 
+def test_what_has_its_place_behind_a_lost_batch_is_lost_with_it(root: Path) -> None:
+    files = FailingFiles()
+
+    async def scenario(blobs: LocalBlobs, key: str) -> None:
+        first = await blobs.put(key, b"x" * 1000)
+        files.failing = "pwrite"
+        lost = [await blobs.put_soon(key, bytes(1000)) for _ in range(3)]
+        with pytest.raises(ServiceUnavailable):
+            await asyncio.to_thread(lost[0][1].settle)  # type: ignore[union-attr]
+        files.failing = ""
+        for _, pending in lost:
+            assert pending is not None
+            with pytest.raises(ServiceUnavailable):
+                await pending
+            with pytest.raises(ServiceUnavailable):  # and stays lost
+                pending.settle()
+        later = [await blobs.put_soon(key, b"y" * 1000) for _ in range(3)]
+        for manifest, pending in later:
+            assert pending is not None
+            await pending
+            pending.settle()
+            assert await blobs.read(manifest, 0, 1000) == b"y" * 1000
+        assert await blobs.read(first, 0, 1000) == b"x" * 1000
+
+    run(root, scenario, files)
+    run(root, _nothing)
+    assert damaged(root) == []
+
+
 @pytest.mark.parametrize("call", ["pwrite", "fdatasync", "fsync_dir", "rename"])
 def test_a_failing_device_acknowledges_nothing(root: Path, call: str) -> None:
     files = FailingFiles()

@@ -184,7 +184,12 @@ def test_concurrent_appends_over_many_packs(tmp_path: Path) -> None:
 
         async def append(size: int) -> tuple[bytes, tuple[bytes, int]]:
             payload = frames(size)
-            return payload, await packs.append([payload[:7], payload[7:]], len(payload))
+            appended = await packs.append([payload[:7], payload[7:]], len(payload))
+            if size % 2:
+                await appended
+            else:
+                await asyncio.to_thread(appended.settle)
+            return payload, (appended.blob, appended.offset)
 
         stored = await asyncio.gather(*(append(1 + 37 * n % 9000) for n in range(400)))
         await packs.close()
@@ -209,11 +214,15 @@ def test_appends_beyond_the_bound_wait(tmp_path: Path, monkeypatch: pytest.Monke
     async def run() -> None:
         packs = Packs(SystemFiles(), places_in(tmp_path))
         packs.start(asyncio.get_running_loop())
-        tasks = [asyncio.create_task(packs.append([bytes(5000)], 5000)) for _ in range(50)]
+
+        async def append() -> None:
+            await (await packs.append([bytes(5000)], 5000))
+
+        tasks = [asyncio.create_task(append()) for _ in range(50)]
         await asyncio.sleep(0)
-        assert packs._pending <= 15_000
+        assert packs.pending <= 15_000
         await asyncio.gather(*tasks)
-        assert packs._pending == 0
+        assert packs.pending == 0
         await packs.close()
 
     asyncio.run(run())

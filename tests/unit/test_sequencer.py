@@ -1,7 +1,7 @@
 """The sequencer: group commit in order, full devices, broken logs, a bounded queue, an orderly end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,53 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 (it has no event)
         await asyncio.sleep(0.001)
+
+
+class Bytes:
+    """Pending bytes that settle, or are lost; tells where the log ended when they settled."""
+
+    def __init__(self, log: LocalPartitionLog, error: StrandlineError | None = None) -> None:
+        self.log, self.error = log, error
+        self.settled_at: list[int] = []
+
+    def settle(self) -> None:
+        self.settled_at.append(self.log.end_offset)
+        if self.error is not None:
+            raise self.error
+
+    def __await__(self) -> Generator[object, None, None]:
+        raise AssertionError("the sequencer settles bytes on the log's thread")
+
+
+def test_bytes_settle_before_their_event_is_appended_and_lost_ones_take_only_theirs_along(run: Any) -> None:
+    async def scenario(bench: Bench) -> None:
+        good = [Bytes(bench.log) for _ in range(10)]
+        lost = Bytes(bench.log, StorageFull("no space left"))
+        events = [(f"k{i}", pending) for i, pending in enumerate([*good[:5], lost, *good[5:]])]
+        begin = bench.log.end_offset
+        futures = [bench.sequencer.submit(encode_event(put(key, 1)), pending) for key, pending in events]
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        assert isinstance(outcomes[5], StorageFull)
+        assert all(not outcome.refusal for i, outcome in enumerate(outcomes) if i != 5)
+        assert bench.log.end_offset == begin + 10
+        assert [key for _, keys in bench.published for key in keys] == [f"k{i}" for i in range(11) if i != 5]
+        assert all(len(pending.settled_at) == 1 for _, pending in events)
+        offsets = [pending.settled_at[0] for pending in good]
+        assert all(at <= begin + i for i, at in enumerate(offsets))
+
+    run(scenario)
+
+
+def test_a_batch_whose_bytes_are_all_lost_leaves_nothing_in_the_log(run: Any) -> None:
+    async def scenario(bench: Bench) -> None:
+        begin = bench.log.end_offset
+        lost = Bytes(bench.log, ServiceUnavailable("the device fails"))
+        with pytest.raises(ServiceUnavailable):
+            await bench.sequencer.submit(encode_event(put("k", 1)), lost)
+        assert bench.log.end_offset == begin
+        assert not (await bench.submit("k")).refusal
+
+    run(scenario)
 
 
 def test_writers_share_a_sync_and_are_answered_in_log_order(run: Any) -> None:
