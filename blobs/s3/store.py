@@ -99,10 +99,6 @@ class S3Blobs:
         """As `put`: inline bytes are as durable as the event that carries them, others are in the zones."""
         return await self.put(key_id, data), None
 
-    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, None]:
-        """As `put`: nothing here becomes durable together with the log."""
-        return await self.put(key_id, data), None
-
     def writer(self, key_id: str) -> BlockWriter:
         """Store an extent of unknown length in blocks of its own."""
         return BlockWriter(
