@@ -76,21 +76,22 @@ def open_session(connection: Connection, keyspace: str | None = None) -> Session
         protocol_version=5,  # Cassandra 4 and later: checksummed frames
     )
     try:
-        session = cluster.connect(keyspace)
+        # In the keyspace only once it is known to be there: the driver would take a node without it for down.
+        session = cluster.connect()
+        if keyspace is not None:
+            if keyspace not in cluster.metadata.keyspaces:
+                raise ConfigurationError(
+                    f"there is no keyspace {keyspace}: make it with `strandline schema migrate`"
+                )
+            session.set_keyspace(keyspace)
     except AWAY as error:
         cluster.shutdown()
-        if keyspace is not None and f"Keyspace '{keyspace}' does not exist" in str(error):
-            raise _no_keyspace(keyspace) from error
         raise translate(error) from error
     except BaseException:
         cluster.shutdown()
         raise
     session.default_fetch_size = None  # every query is bounded by itself; walks set their own page
     return session
-
-
-def _no_keyspace(keyspace: str) -> ConfigurationError:
-    return ConfigurationError(f"there is no keyspace {keyspace}: make it with `strandline schema migrate`")
 
 
 class Client:

@@ -9,6 +9,8 @@ anew in pieces, numbered like shards. At every moment all who use the map, or th
     filling  the shard         both; then its rows are copied
     filled   the pieces        both
     settled  the pieces        the pieces; then the old rows go
+
+Neighbours that have become small are moved into one piece together.
 """
 
 from bisect import bisect_right
@@ -47,15 +49,20 @@ class Range(NamedTuple):
 class ShardMap:
     """The shards of a bucket in order of keys, the first one starting at ""."""
 
-    def __init__(self, version: int, next_number: int, shards: Sequence[Shard]) -> None:
+    def __init__(
+        self, version: int, next_number: int, shards: Sequence[Shard], leftovers: Sequence[int] = ()
+    ) -> None:
+        """`leftovers` are numbers of shards that were moved away, and whose rows are still to be dropped."""
         self.version = version
         self.next_number = next_number
         self.shards = tuple(shards)
+        self.leftovers = tuple(leftovers)
         reads: list[Piece] = []
         writes: list[tuple[str, tuple[int, ...]]] = []
         for shard in self.shards:
-            pieces = shard.into if shard.filled else ()
-            reads += pieces or [Piece(shard.start, shard.number)]
+            for piece in shard.into if shard.filled else (Piece(shard.start, shard.number),):
+                if not reads or reads[-1].number != piece.number:
+                    reads.append(piece)
             if shard.into:
                 writes += [(piece.start, (shard.number, piece.number)) for piece in shard.into]
             else:
@@ -85,41 +92,58 @@ class ShardMap:
         """Every number that has rows which are read."""
         return {piece.number for piece in self._reads}
 
-    def moving(self) -> list[Shard]:
-        return [shard for shard in self.shards if shard.into]
+    def unfilled(self) -> list[Shard]:
+        return [shard for shard in self.shards if shard.into and not shard.filled]
 
-    def move(self, number: int, starts: Sequence[str]) -> "ShardMap":
+    def filled(self) -> list[Shard]:
+        return [shard for shard in self.shards if shard.filled]
+
+    def split(self, number: int, starts: Sequence[str]) -> "ShardMap":
         """Begin to move a shard to pieces with those starts, the first of them the shard's own."""
         pieces = tuple(Piece(start, self.next_number + i) for i, start in enumerate(starts))
-        shards = [
-            msgspec.structs.replace(shard, into=pieces) if shard.number == number else shard
-            for shard in self.shards
-        ]
-        return ShardMap(self.version + 1, self.next_number + len(pieces), shards)
+        return self._changed({number: pieces}, self.next_number + len(pieces))
 
-    def fill(self, number: int) -> "ShardMap":
-        """The pieces of that shard have every row: from now on they are read."""
-        shards = [
-            msgspec.structs.replace(shard, filled=True) if shard.number == number else shard
+    def join(self, numbers: Sequence[int]) -> "ShardMap":
+        """Begin to move neighbours into one piece."""
+        into: dict[int, tuple[Piece, ...]] = {
+            shard.number: (Piece(shard.start, self.next_number),)
             for shard in self.shards
-        ]
-        return ShardMap(self.version + 1, self.next_number, shards)
+            if shard.number in numbers
+        }
+        return self._changed(into, self.next_number + 1)
 
-    def settle(self, number: int) -> "ShardMap":
-        """Nobody reads that shard any more: its pieces are shards."""
+    def fill(self) -> "ShardMap":
+        """All pieces have every row: from now on they are read."""
+        shards = [msgspec.structs.replace(shard, filled=bool(shard.into)) for shard in self.shards]
+        return ShardMap(self.version + 1, self.next_number, shards, self.leftovers)
+
+    def settle(self) -> "ShardMap":
+        """Nobody reads a filled shard any more: its pieces are shards, and its rows are left over."""
         shards: list[Shard] = []
         for shard in self.shards:
-            if shard.number == number:
-                shards += [Shard(piece.start, piece.number) for piece in shard.into]
-            else:
-                shards.append(shard)
-        return ShardMap(self.version + 1, self.next_number, shards)
+            for piece in shard.into if shard.filled else (Piece(shard.start, shard.number),):
+                if not shards or shards[-1].number != piece.number:
+                    kept = () if shard.filled else shard.into
+                    shards.append(Shard(piece.start, piece.number, kept))
+        left = (*self.leftovers, *(shard.number for shard in self.filled()))
+        return ShardMap(self.version + 1, self.next_number, shards, left)
+
+    def drop(self) -> "ShardMap":
+        """What was left over is gone."""
+        return ShardMap(self.version + 1, self.next_number, self.shards)
+
+    def _changed(self, into: dict[int, tuple[Piece, ...]], next_number: int) -> "ShardMap":
+        shards = [
+            msgspec.structs.replace(shard, into=into.get(shard.number, shard.into)) for shard in self.shards
+        ]
+        return ShardMap(self.version + 1, next_number, shards, self.leftovers)
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
     version: int
     next_number: int
     shards: tuple[Shard, ...]
+    leftovers: tuple[int, ...]
 
 
 _DECODER = msgspec.msgpack.Decoder(_Stored)
@@ -128,11 +152,11 @@ ONE_SHARD = ShardMap(0, 1, (Shard("", 0),))  # a bucket that was never cut
 
 
 def encode_map(bucket_id: bytes, shard_map: ShardMap) -> bytes:
-    stored = _Stored(shard_map.version, shard_map.next_number, shard_map.shards)
+    stored = _Stored(shard_map.version, shard_map.next_number, shard_map.shards, shard_map.leftovers)
     return seal_row(stored, name_seed(bucket_id.hex()))
 
 
 def decode_map(bucket_id: bytes, record: bytes) -> ShardMap:
     """Raises IndexCorrupt."""
     stored = open_row(record, name_seed(bucket_id.hex()), _DECODER, f"of table shards, {bucket_id.hex()}")
-    return ShardMap(stored.version, stored.next_number, stored.shards)
+    return ShardMap(stored.version, stored.next_number, stored.shards, stored.leftovers)
