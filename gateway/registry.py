@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gateway.operations import OPERATIONS, UNMODELLED, Level, Operation
 from gateway.request import Request, Response
+from gateway.roles import BOTH, Roles, elsewhere
 from schemas.errors import InvalidArgument, InvalidRequest, MethodNotAllowed, NotImplementedOperation
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -33,15 +34,17 @@ class _Candidate(NamedTuple):
 
 
 class Registry:
-    """Selects operations. `handlers` maps operation names to what runs them."""
+    """Selects operations. `handlers` maps operation names to what runs them; those of another role than
+    `roles` are refused."""
 
-    __slots__ = ("_candidates", "_copy", "_plain", "_selectors", "built")
+    __slots__ = ("_candidates", "_copy", "_plain", "_roles", "_selectors", "built")
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], roles: Roles = BOTH) -> None:
         known = {operation.name for operation in OPERATIONS + UNMODELLED}
         if unknown := sorted(set(handlers) - known):
             raise ValueError(f"handlers for operations that S3 does not have: {', '.join(unknown)}")
         self.built = frozenset(handlers)
+        self._roles = roles
         self._plain: dict[Level, dict[str, Selected]] = {"service": {}, "bucket": {}, "object": {}}
         self._candidates: dict[tuple[str, Level], list[_Candidate]] = {}
         for operation in OPERATIONS + UNMODELLED:
@@ -54,7 +57,11 @@ class Registry:
         )
 
     def _add(self, operation: Operation, handler: Handler | None) -> None:
-        selected = Selected(operation.name, handler or _unbuilt(operation.name), operation)
+        if handler is None:
+            handler = _unbuilt(operation.name)
+        elif not self._roles.serve(operation):
+            handler = _elsewhere(operation.name, self._roles)
+        selected = Selected(operation.name, handler, operation)
         if operation.name == "CopyObject":
             self._copy = selected
             return
@@ -133,5 +140,12 @@ class Registry:
 def _unbuilt(name: str) -> Handler:
     async def refuse(request: Request) -> Response:
         raise NotImplementedOperation(f"{name} is not implemented.")
+
+    return refuse
+
+
+def _elsewhere(name: str, roles: Roles) -> Handler:
+    async def refuse(request: Request) -> Response:
+        raise elsewhere(name, roles)
 
     return refuse

@@ -1,12 +1,17 @@
-"""Buckets by name, cached: on the way of every request. A shared counter says when the cache is old.
+"""Buckets by name, cached: on the way of every request. A generation says when the cache is old.
 
-The counter is eight bytes in a file mapped by every process. Whoever changes a bucket bumps it after the
-change is committed and before it is acknowledged, so no process serves the old row after that.
+Where one engine serves the store, the generation is a counter: eight bytes in a file mapped by every process.
+Whoever changes a bucket bumps it after the change is committed and before it is acknowledged, so no process
+serves the old row after that. In a cluster nobody can tell all gateways: the generation is the time, and
+whoever changes a bucket waits before the change is acknowledged, until no old row can be in use.
 """
 
+import asyncio
 import fcntl
 import os
+import time
 from pathlib import Path
+from typing import Protocol
 
 from index.contract import IndexReader
 from index.mapped_file import map_shared
@@ -14,6 +19,16 @@ from schemas.rows import Bucket
 
 CACHED_BUCKETS = 10_000
 COUNTER_BYTES = 8
+AGE_SECONDS = 0.5
+
+
+class Generation(Protocol):
+    """Says until when a cached row may be used: until `read` gives another number."""
+
+    def read(self) -> int: ...
+
+    async def settle(self) -> None:
+        """Return once no process goes by a row that it read before now."""
 
 
 class GenerationCounter:
@@ -36,18 +51,32 @@ class GenerationCounter:
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
+    async def settle(self) -> None:
+        """Nothing to wait for: the engine has bumped the counter before the change was acknowledged."""
+
     def close(self) -> None:
         self._map.close()
         os.close(self._descriptor)
 
 
+class Age:
+    """The generation of a gateway in a cluster: another one every AGE_SECONDS, so that no row is older."""
+
+    def read(self) -> int:
+        return int(time.monotonic() / AGE_SECONDS)
+
+    async def settle(self) -> None:
+        await asyncio.sleep(AGE_SECONDS)
+
+
 class BucketDirectory:
     """Buckets that requests may use, fenced ones too; a deleted one is as good as none."""
 
-    def __init__(self, reader: IndexReader, counter: GenerationCounter) -> None:
+    def __init__(self, reader: IndexReader, generation: Generation) -> None:
         self._reader = reader
-        self._read_generation = counter.read
-        self._generation = counter.read()
+        self.settle = generation.settle
+        self._read_generation = generation.read
+        self._generation = generation.read()
         self._buckets: dict[str, Bucket] = {}
 
     async def get(self, name: str) -> Bucket | None:

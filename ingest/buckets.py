@@ -1,5 +1,6 @@
 """Create, delete and change buckets: events of `policies`, then a new epoch in every object partition."""
 
+import asyncio
 import contextlib
 from typing import Literal
 
@@ -57,7 +58,7 @@ async def set_versioning(
     if bucket.versioning == versioning:
         return bucket
     changed = await _update(ports, bucket, versioning, "open", origin)
-    await announce_everywhere(ports, changed, origin)
+    await _make_known(ports, changed, origin)
     return changed
 
 
@@ -82,7 +83,12 @@ async def finish_deletion(ports: Ports, fenced: Bucket, origin: Origin) -> None:
     await _abort_uploads(ports, fenced, origin)
     await _update(ports, fenced, fenced.versioning, "deleted", origin)
     ended = msgspec.structs.replace(fenced, epoch=fenced.epoch + 1, status="deleted")
-    await announce_everywhere(ports, ended, origin)
+    await _make_known(ports, ended, origin)
+
+
+async def _make_known(ports: Ports, bucket: Bucket, origin: Origin) -> None:
+    """Return once no partition decides, and no gateway answers, by what the bucket was before."""
+    await asyncio.gather(announce_everywhere(ports, bucket, origin), ports.directory.settle())
 
 
 async def _update(

@@ -33,7 +33,7 @@ async def configure_bucket(
     receipt = await submit_policy_event(ports, bucket.name, event)
     match receipt.refusal:
         case "":
-            return
+            await ports.directory.settle()
         case "no-such-bucket":
             raise NoSuchBucket("The specified bucket does not exist", BucketName=bucket.name)
         case "too-many-configurations":

@@ -18,15 +18,23 @@ from strandline.commands import (
     index_rebuild,
     index_verify,
     log_tail,
+    schema_migrate,
     serve,
     snapshot,
     token,
+    topics_check,
+    topics_create,
     version,
+    worker,
 )
 from strandline.load_settings import load_settings
 
 COMMANDS = (
     serve,
+    worker,
+    topics_create,
+    topics_check,
+    schema_migrate,
     credentials,
     token,
     log_tail,

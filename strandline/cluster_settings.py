@@ -125,12 +125,33 @@ class ZoneSettings(ClusterModel):
     ca: Path | None = Field(default=None, description="Certificates to trust, PEM; else those of the system.")
 
 
+class ZoneMapSettings(ClusterModel):
+    """How much each zone should hold beside the others, from one change of the zones to the next."""
+
+    version: int = Field(ge=1, description="Grows with every change of the zones.")
+    weights: dict[str, float] = Field(
+        min_length=1,
+        description="By the zone's name: one of weight 2 holds twice as much as one of weight 1.",
+    )
+
+
 class ClusterSettings(ClusterModel):
     """Everything a role needs to know to join the cluster."""
 
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description="The log.")
     cassandra: CassandraSettings = Field(default_factory=CassandraSettings, description="The metadata.")
     zones: tuple[ZoneSettings, ...] = Field(min_length=1, description="Where object bytes are kept.")
+    zone_maps: tuple[ZoneMapSettings, ...] = Field(
+        default=(),
+        description="The zone map in force, and older ones whose copies may not have moved yet. Without any, "
+        "all zones hold the same.",
+    )
+    inline_limit: int = Field(
+        default=16 * 1024,
+        ge=0,
+        le=64 * 1024,
+        description="Objects of up to so many bytes are kept in Cassandra, larger ones in the zones.",
+    )
     keys_dir: Path = Field(
         description="Folder of the key ring and the root credentials: one folder, shared by all gateways and "
         "workers."

@@ -27,6 +27,8 @@ GAUGES = {
     "log_end_offset": ("topic", "Offset that the next record of the topic gets."),
     "applied_offset": ("topic", "Offset of the first event that the index does not show yet."),
     "consumer_lag": ("consumer", "Facts that a consumer has not dealt with yet."),
+    "stalled_partitions": ("", "Partitions of the log that take no events now, seen from this gateway."),
+    "zones_away": ("", "Zones that are not asked now, since they failed."),
     "snapshot_offset": ("topic", "Offset up to which a verified snapshot covers the log."),
 }
 

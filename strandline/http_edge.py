@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
@@ -20,6 +19,7 @@ from gateway.registry import Registry
 from gateway.request import Services
 from gateway.rest.app import create_app
 from gateway.rest.health import Health
+from gateway.roles import BOTH, Roles
 from processors.request_log import RequestLog
 from strandline import __version__
 from strandline.exposition import Exposition
@@ -27,7 +27,6 @@ from strandline.listen import ListenAddress, parse_listen
 from strandline.listening import until_listening
 from strandline.metrics import Metrics
 from strandline.settings import Settings
-from strandline.trouble import trouble
 
 BACKLOG = 1024
 # Connections beyond `max_requests` that a port takes: idle ones, and those that are told to slow down.
@@ -40,7 +39,11 @@ log = logging.getLogger(__name__)
 
 
 class HttpEdge:
-    """Listens on both ports. Several processes may share them (SO_REUSEPORT)."""
+    """Listens on both ports. Several processes may share them (SO_REUSEPORT).
+
+    trouble  why writes are refused now; "" when they are not
+    roles    of this process: requests of another role are refused
+    """
 
     def __init__(
         self,
@@ -49,15 +52,17 @@ class HttpEdge:
         root: Root,
         metrics: Metrics,
         request_log: RequestLog | None,
+        trouble: Callable[[], str],
+        roles: Roles = BOTH,
     ) -> None:
         self._settings = settings
-        self.health = Health(trouble=partial(trouble, metrics))
+        self.health = Health(trouble=trouble)
         domains = tuple(domain.lower() for domain in services.domains)
         verifier = Verifier(root.identities, settings.region, domains=domains)
         self._metrics = metrics
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)
-        s3 = Application(services, Registry(handlers()), verifier, observe, self._inside)
+        s3 = Application(services, Registry(handlers(), roles), verifier, observe, self._inside)
         rest = create_app(
             services=services,
             signatures=verifier,
@@ -67,6 +72,7 @@ class HttpEdge:
             observe=observe,
             version=__version__,
             inside=self._inside,
+            roles=roles,
         )
         connections = settings.max_requests + SPARE_CONNECTIONS
         self._servers = [

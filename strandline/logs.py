@@ -8,3 +8,5 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    # Cassandra warns of prepared statements in a session that could change its keyspace; ours never does.
+    logging.getLogger("cassandra.protocol").setLevel(logging.ERROR)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import signal
 import sys
+from functools import partial
 
 from access.credentials import Root, load_root
 from gateway.operations import OPERATIONS
@@ -19,6 +19,8 @@ from strandline.metrics import Metrics
 from strandline.runtime import tune_for_serving
 from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
+from strandline.stopping import stop_on_signals
+from strandline.trouble import trouble
 from strandline.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ async def serve(settings: Settings) -> None:
         check_free(settings.s3_listen, settings.api_listen)
         secret = settings.root_secret_key
         root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
-        stopping = _stop_on_signals()
+        stopping = stop_on_signals()
         engine = Engine(settings, data)
         await engine.start()
         metrics = open_metrics(settings, data, settings.workers)
@@ -74,7 +76,7 @@ async def _serve_here(
     await blobs.start()
     services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
     request_log = RequestLog(engine.record_audit) if settings.audit else None
-    edge = HttpEdge(settings, services.services, root, metrics, request_log)
+    edge = HttpEdge(settings, services.services, root, metrics, request_log, partial(trouble, metrics))
     if request_log is not None:
         request_log.start()
     await edge.start()
@@ -130,11 +132,3 @@ def _announce(settings: Settings, data: DataDir, engine: Engine, root: Root) -> 
     for line in announcement(settings, data, engine.recovery, root):
         print(line)
     sys.stdout.flush()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    return stopping

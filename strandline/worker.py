@@ -7,6 +7,7 @@ import asyncio
 import signal
 import socket
 import sys
+from functools import partial
 
 from access.credentials import load_root
 from access.keyring import KeyRing
@@ -19,6 +20,7 @@ from strandline.logs import configure_logging
 from strandline.runtime import run, tune_for_serving
 from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
+from strandline.trouble import trouble
 
 READY = b"ready"
 SETTINGS_VARIABLE = "STRANDLINE_WORKER_SETTINGS"
@@ -60,7 +62,8 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     await blobs.start()
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
     request_log = RequestLog(submitter.record) if settings.audit else None
-    edge = HttpEdge(settings, services.services, root, open_metrics(settings, data, number), request_log)
+    metrics = open_metrics(settings, data, number)
+    edge = HttpEdge(settings, services.services, root, metrics, request_log, partial(trouble, metrics))
     if request_log is not None:
         request_log.start()
     await edge.start()

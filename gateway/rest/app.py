@@ -21,6 +21,7 @@ from gateway.rest.health import Health, health_routes
 from gateway.rest.models import CreateBucketRequest, VersioningRequest
 from gateway.rest.problem import INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, problem
 from gateway.rest.schema import ERRORS, openapi
+from gateway.roles import BOTH, Roles
 
 
 def create_app(
@@ -32,6 +33,7 @@ def create_app(
     observe: Observe,
     version: str,
     inside: InProgress | None = None,
+    roles: Roles = BOTH,
 ) -> FastAPI:
     """The ASGI application of the API port.
 
@@ -42,6 +44,7 @@ def create_app(
     observe   is told of every finished request, as by the S3 port
     version   of the program, for the API's description
     inside    counts and bounds the requests, together with those of the S3 port
+    roles     of this process: requests of another role are refused
     """
     app = FastAPI(
         title="Strandline", version=version, docs_url=None, redoc_url=None, openapi_url=None,
@@ -58,7 +61,12 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_middleware(
-        Edge, health=health, observe=observe, inside=inside or InProgress(), pace=services.pace
+        Edge,
+        health=health,
+        observe=observe,
+        inside=inside or InProgress(),
+        pace=services.pace,
+        roles=roles,
     )
     return app
 

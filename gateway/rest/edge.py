@@ -17,22 +17,32 @@ from gateway.pace import Pace
 from gateway.rest.call import STATE, Progress, strict_text
 from gateway.rest.health import PATHS, Health
 from gateway.rest.problem import NOT_READY, problem, problem_of
+from gateway.roles import BOTH, Roles, elsewhere
 from schemas.errors import StorageFull
 from schemas.ids import uuid7
 
 log = logging.getLogger("strandline.rest")
+
+DOCUMENTATION = ("/docs", "/openapi.json")
 
 
 class Edge:
     """ASGI middleware around the whole application."""
 
     def __init__(
-        self, app: ASGIApp, health: Health, observe: Observe, inside: InProgress, pace: Pace
+        self,
+        app: ASGIApp,
+        health: Health,
+        observe: Observe,
+        inside: InProgress,
+        pace: Pace,
+        roles: Roles = BOTH,
     ) -> None:
         self._app = app
         self._health = health
         self._observe = observe
         self._inside = inside
+        self._roles = roles
         self._pace = pace
         self._connections = Connections(pace)
 
@@ -109,11 +119,13 @@ class Edge:
             scope["path"] = strict_text(raw_path.partition(b"?")[0], unquote)
         strict_text(scope["query_string"])
         refusal = None
-        if not self._health.is_ready and not scope["path"].startswith(("/docs", "/openapi.json")):
+        if not self._health.is_ready and not scope["path"].startswith(DOCUMENTATION):
             refusal = problem(NOT_READY, self._health.reason, progress.request_name, {"retry-after": "1"})
         elif self._inside.count > self._inside.limit:
             detail = f"{self._inside.count - 1} requests are in progress; try again"
             refusal = problem(SLOW_DOWN, detail, progress.request_name, {"retry-after": "1"})
+        elif not self._roles.serve_method(scope["method"]) and not scope["path"].startswith(DOCUMENTATION):
+            raise elsewhere(f"{scope['method']} {scope['path']}", self._roles)
         await (refusal or self._app)(scope, receive, send)
 
 

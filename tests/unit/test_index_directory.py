@@ -2,11 +2,12 @@
 
 import asyncio
 import multiprocessing
+import time
 from pathlib import Path
 from typing import Any
 
 from index.contract import PutBucket, RemoveBucket
-from index.directory import BucketDirectory, GenerationCounter
+from index.directory import AGE_SECONDS, Age, BucketDirectory, GenerationCounter
 from index.sqlite.reader import SqliteReader
 from index.sqlite.writer import SqliteWriter
 from schemas.events import POLICIES
@@ -69,6 +70,25 @@ def test_a_change_while_a_row_is_read_is_not_cached(tmp_path: Path) -> None:
         inner.close()
         await writer.close()
         counter.close()
+
+    asyncio.run(body())
+
+
+def test_in_a_cluster_a_row_is_in_nobodys_use_once_its_change_has_settled(tmp_path: Path) -> None:
+    async def body() -> None:
+        writer, reader = SqliteWriter(tmp_path / "index.db"), SqliteReader(tmp_path / "index.db")
+        gateways = [BucketDirectory(reader, Age()) for _ in range(2)]
+        await put(writer, PutBucket(bucket("photos")))
+        for gateway in gateways:
+            assert await gateway.get("photos") == bucket("photos")
+        await put(writer, PutBucket(bucket("photos", epoch=2)))
+        started = time.monotonic()
+        await gateways[0].settle()
+        assert time.monotonic() - started >= AGE_SECONDS
+        for gateway in gateways:
+            assert await gateway.get("photos") == bucket("photos", epoch=2)
+        reader.close()
+        await writer.close()
 
     asyncio.run(body())
 

@@ -1,0 +1,88 @@
+"""What one process of a cluster does for all: finish deletions of buckets that their gateway did not.
+
+Every worker may; the one that is given the only partition of `dead-letters` in the group HOUSEKEEPERS does.
+Should two of them overlap for a moment, while one is being replaced, then they do the same thing twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from access.keyring import KeyRing
+from blobs.s3.store import S3Blobs
+from bus.contract import Feed
+from index.cassandra.index import CassandraIndex
+from ingest.ports import Ports
+from processors.bucket_keeper import BucketKeeper
+from schemas.errors import ServiceUnavailable, StorageFull
+from strandline.cluster_services import open_services, open_zone_blobs
+from strandline.cluster_settings import ClusterSettings
+from strandline.loops import told
+from strandline.outage import Outage
+from strandline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HOUSEKEEPERS = "housekeepers"
+FENCE_SECONDS = 60.0  # longer than a deletion of a bucket may take
+REPAIR_SECONDS = 60.0
+
+
+class Housekeeper:
+    """`keep_house` is what a group member serves its partition with."""
+
+    def __init__(
+        self, settings: Settings, cluster: ClusterSettings, index: CassandraIndex, keys: KeyRing
+    ) -> None:
+        self._settings, self._cluster = settings, cluster
+        self._index, self._keys = index, keys
+
+    async def keep_house(self, feed: Feed) -> None:
+        """Until the partition goes to another worker."""
+        log.info("this worker keeps house now")
+        blobs = open_zone_blobs(self._cluster, self._keys)
+        await blobs.start()
+        tasks = [_running(self._keep_buckets()), _running(_repair(blobs))]
+        try:
+            await feed.wait_ended()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await blobs.close()
+
+    async def _keep_buckets(self) -> None:
+        keeper = BucketKeeper(self._index.reader, self._open_ports)
+        outage = Outage(log, "deletions that were cut short wait", "deletions are finished again")
+        while True:
+            try:
+                await keeper.look()
+                outage.worked()
+            except ServiceUnavailable as error:
+                outage.failed(error)
+            await asyncio.sleep(FENCE_SECONDS)
+
+    @asynccontextmanager
+    async def _open_ports(self) -> AsyncIterator[Ports]:
+        async with open_services(self._settings, self._cluster, self._keys, writes=True) as services:
+            yield services.ports
+
+
+async def _repair(blobs: S3Blobs) -> None:
+    """Make again, from time to time, the copies that writers and readers have found missing."""
+    outage = Outage(log, "missing copies wait", "missing copies are made again")
+    while True:
+        await asyncio.sleep(REPAIR_SECONDS)
+        try:
+            done = await blobs.repairer.repair_noted()
+            outage.worked()
+        except (ServiceUnavailable, StorageFull) as error:
+            outage.failed(error)
+            continue
+        if done.blocks or done.lost:
+            log.warning("%d blocks were copied again, %d have no copy left", done.blocks, done.lost)
+
+
+def _running(loop: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+    return asyncio.create_task(told(loop, log, "a part of the housekeeping"))

@@ -1,0 +1,35 @@
+"""The keys of a cluster: one folder that all its processes share, opened by one of them at a time."""
+
+import fcntl
+import os
+
+from access.credentials import Root, load_root
+from access.keyring import KeyRing
+from schemas.errors import ConfigurationError
+from strandline.cluster_settings import ClusterSettings
+from strandline.settings import Settings
+
+LOCK_FILE = "lock"
+
+
+def open_keys(settings: Settings, cluster: ClusterSettings) -> tuple[KeyRing, Root]:
+    """The key ring and the root identity. The first process of a new cluster makes what is missing, while
+    the others wait: two master keys, or two accounts, would each know half of the objects.
+
+    Raises ConfigurationError when the folder cannot be used.
+    """
+    folder = cluster.keys_dir
+    secret = settings.root_secret_key
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"the folder of keys {folder} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keys = KeyRing(folder)
+        return keys, load_root(
+            folder, settings.root_access_key, secret.get_secret_value() if secret else None
+        )
+    finally:
+        os.close(lock)

@@ -1,0 +1,92 @@
+"""What the HTTP edge stands on in a cluster: producer and reader over Kafka, Cassandra and the zones."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from access.keyring import KeyRing
+from blobs.s3.store import S3Blobs
+from bus.contract import Submitter
+from bus.kafka import KafkaSubmitter
+from gateway.request import Services
+from index.cassandra.index import CassandraIndex
+from index.directory import Age, BucketDirectory
+from ingest.ports import Ports
+from ingest.producer import Producer
+from query.reader import Reader
+from schemas.errors import ServiceUnavailable
+from schemas.pending import Pending
+from schemas.receipts import Receipt
+from strandline.cluster_connections import (
+    cassandra_connection,
+    kafka_connection,
+    placement,
+    zone_endpoints,
+)
+from strandline.cluster_settings import ClusterSettings
+from strandline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class NoSubmitter:
+    """`bus.contract.Submitter` of a process that only reads."""
+
+    async def submit(
+        self, topic: str, partition: int, payload: bytes, pending: Pending | None = None
+    ) -> Receipt:
+        raise ServiceUnavailable("this process has no connection for writing")
+
+    def partitions(self, topic: str) -> int:
+        raise ServiceUnavailable("this process has no connection for writing")
+
+
+class ClusterServices:
+    """Producer and reader of one process. Make it with `open`, which closes it at the end."""
+
+    def __init__(
+        self, settings: Settings, index: CassandraIndex, blobs: S3Blobs, submitter: Submitter, keys: KeyRing
+    ) -> None:
+        self.index, self.blobs, self.submitter = index, blobs, submitter
+        directory = BucketDirectory(index.reader, Age())
+        self.ports = Ports(submitter, blobs, index.reader, directory, keys, settings.region)
+        self.services = Services(
+            producer=Producer(self.ports),
+            reader=Reader(index.reader, directory, blobs),
+            region=settings.region,
+            domains=settings.domains,
+        )
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, cluster: ClusterSettings, keys: KeyRing, *, writes: bool
+) -> AsyncIterator[ClusterServices]:
+    """Connect to everything; `writes`: to Kafka too, with a partition for receipts.
+
+    Raises ConfigurationError for a cluster that is not prepared for this program, ServiceUnavailable when
+    Kafka or Cassandra do not answer. Zones that are away join when they are back.
+    """
+    async with AsyncExitStack() as stack:
+        index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
+        stack.push_async_callback(index.close)
+        blobs = open_zone_blobs(cluster, keys)
+        stack.push_async_callback(blobs.close)
+        await blobs.start()
+        submitter: Submitter = NoSubmitter()
+        if writes:
+            submitter = KafkaSubmitter(kafka_connection(cluster.kafka))
+            await submitter.start()
+            stack.push_async_callback(submitter.close)
+        yield ClusterServices(settings, index, blobs, submitter, keys)
+
+
+def open_zone_blobs(cluster: ClusterSettings, keys: KeyRing) -> S3Blobs:
+    """The bytes in the zones; call its start() before use and close() at the end."""
+    return S3Blobs(
+        zone_endpoints(cluster),
+        placement(cluster),
+        keys,
+        inline_limit=cluster.inline_limit,
+        report=log.warning,
+    )

@@ -1,0 +1,74 @@
+"""`strandline worker`: a process of a cluster that applies events, and does what no gateway does."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
+from index.cassandra.index import CassandraIndex
+from processors.materializing import MaterializerPartition
+from processors.runner import Runner
+from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
+from strandline import __version__
+from strandline.cluster_connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
+from strandline.cluster_housekeeping import HOUSEKEEPERS, Housekeeper
+from strandline.cluster_keys import open_keys
+from strandline.cluster_settings import ClusterSettings
+from strandline.settings import Settings
+from strandline.stopping import stop_on_signals
+
+MATERIALIZERS = "materializers"
+LOOK_SECONDS = 1.0
+
+
+async def work_in_cluster(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then hand the partitions over.
+
+    Raises ConfigurationError for a cluster that is not prepared for this program, ServiceUnavailable when it
+    does not answer, LogError when Kafka's consumer has stopped for good.
+    """
+    cluster = cluster_of(settings)
+    stopping = stop_on_signals()
+    keys, _ = open_keys(settings, cluster)
+    connection = kafka_connection(cluster.kafka)
+    await asyncio.to_thread(check_topics, connection, topic_plan(cluster.kafka))
+    async with AsyncExitStack() as stack:
+        index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
+        stack.push_async_callback(index.close)
+        materializers = _start_materializers(cluster, index, stack)
+        housekeepers = KafkaGroup(connection, HOUSEKEEPERS, [DEAD_LETTERS])
+        housekeepers.start(Housekeeper(settings, cluster, index, keys).keep_house)
+        stack.push_async_callback(housekeepers.close)
+        print(f"Strandline {__version__}: worker, in a cluster", flush=True)
+        await _until_stopped(stopping, (materializers, housekeepers))
+
+
+def _start_materializers(
+    cluster: ClusterSettings, index: CassandraIndex, stack: AsyncExitStack
+) -> KafkaGroup:
+    connection = kafka_connection(cluster.kafka)
+    facts = KafkaFacts(connection, cluster.kafka.object_partitions)
+    stack.push_async_callback(facts.close)
+    receipts = ReceiptSender(connection)
+    stack.push_async_callback(receipts.close)
+    runner = Runner(
+        lambda topic, partition: MaterializerPartition(
+            topic, partition, index.open_writer, facts, receipts.answer
+        )
+    )
+    group = KafkaGroup(connection, MATERIALIZERS, [OBJECT_VERSIONS, POLICIES])
+    group.start(runner.serve)
+    stack.push_async_callback(group.close)
+    return group
+
+
+async def _until_stopped(stopping: asyncio.Event, groups: tuple[KafkaGroup, ...]) -> None:
+    """Until a signal. A consumer that has stopped for good ends the process, so that its supervisor starts
+    another one and the group gives the partitions to others meanwhile."""
+    while not stopping.is_set():
+        for group in groups:
+            if group.failure is not None:
+                raise group.failure
+        try:
+            await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+        except TimeoutError:
+            continue

@@ -1,0 +1,26 @@
+"""`strandline worker`: apply events, in a cluster."""
+
+import argparse
+
+from strandline.settings import Settings
+
+NAME = "worker"
+HELP = "in a cluster: apply the events of the log to the index, and keep house"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Nothing beside the settings."""
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Work until SIGTERM or Ctrl-C, hand the partitions over, and return 0."""
+    from strandline.cluster_packages import needs_cluster
+
+    with needs_cluster():
+        from strandline.cluster_worker import work_in_cluster
+    from strandline.logs import configure_logging
+    from strandline.runtime import run as run_loop
+
+    configure_logging(settings.log_level)
+    run_loop(work_in_cluster(settings))
+    return 0
