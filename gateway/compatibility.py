@@ -57,6 +57,13 @@ NOTES: dict[str, str] = {
     "whether they exist. **Nothing is sent yet.**",
     "PutBucketRequestPayment": "Kept and given back. Nobody is charged for anything.",
     "PutBucketWebsite": "Validated, kept and given back. **Nothing serves the website yet.**",
+    "PutBucketAnalyticsConfiguration": "Validated, kept and given back. **Nothing analyses yet.**",
+    "PutBucketIntelligentTieringConfiguration": "Validated, kept and given back. **Nothing moves yet.**",
+    "PutBucketInventoryConfiguration": "Validated, kept and given back. **Nothing is listed yet.**",
+    "PutBucketLifecycleConfiguration": "Validated, kept and given back. **Nothing expires or moves yet.**",
+    "PutBucketMetricsConfiguration": "Validated, kept and given back. **Nothing is counted by it yet.**",
+    "PutBucketReplication": "Validated, kept and given back; versioning must be enabled, and stays so as "
+    "long as there is one. Destinations are not asked whether they exist. **Nothing is replicated yet.**",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
     "GetBucketPolicyStatus": "What the policy would do by AWS's definition of public.",
     "GetPublicAccessBlock": "All four switches are on in a new bucket.",

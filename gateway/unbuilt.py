@@ -47,6 +47,7 @@ REFUSED: frozenset[str] = frozenset(
 # Headers that ask for nothing here, and why: what they would change cannot be the case.
 HARMLESS: dict[str, str] = {
     "x-amz-confirm-remove-self-bucket-access": "policies are not evaluated yet, so none locks its writer out",
+    "x-amz-bucket-object-lock-token": "no bucket has Object Lock",
     "x-amz-bypass-governance-retention": "nothing is under retention",
     "x-amz-request-payer": "only the bucket's owner has access, and nobody is charged",
     "x-amz-skip-destination-validation": "destinations of notifications are never asked",

@@ -148,7 +148,7 @@ HANDLED = {
     "x-amz-copy-source", "x-amz-copy-source-if-match", "x-amz-copy-source-if-modified-since",
     "x-amz-copy-source-if-none-match", "x-amz-copy-source-if-unmodified-since", "x-amz-copy-source-range",
     "x-amz-acl", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp", "x-amz-grant-write",
-    "x-amz-grant-write-acp", "x-amz-object-ownership",
+    "x-amz-grant-write-acp", "x-amz-object-ownership", "x-amz-transition-default-minimum-object-size",
     "x-amz-max-parts", "x-amz-metadata-directive", "x-amz-mp-object-size", "x-amz-object-attributes",
     "x-amz-optional-object-attributes", "x-amz-part-number-marker", "x-amz-sdk-checksum-algorithm",
     "x-amz-source-expected-bucket-owner", "x-amz-storage-class", "x-amz-tagging", "x-amz-tagging-directive",
