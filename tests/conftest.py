@@ -10,6 +10,15 @@ pytest_plugins = ["tests.cluster.services"]
 NOT_INSTALLED = "is not installed"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mode",
+        choices=("embedded", "cluster"),
+        default="embedded",
+        help="what the S3 tests run against: a data folder (default), or Kafka, Cassandra and zones",
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -1,5 +1,8 @@
 """One server process for all S3 tests, and clients for it.
 
+With `--mode cluster` it is a store in a cluster (tests/cluster/server.py), on services as
+tests/cluster/services.py finds them; what is about a data folder (marked `embedded`) is left out.
+
 To run them against another endpoint, set STRANDLINE_S3_ENDPOINT, STRANDLINE_S3_ACCESS_KEY and
 STRANDLINE_S3_SECRET_KEY; tests of what only Strandline promises are then left out.
 """
@@ -71,14 +74,35 @@ def _own_environment() -> Iterator[None]:
         yield
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is only about a data folder."""
+    if config.getoption("mode") == "cluster":
+        left_out = [item for item in items if item.get_closest_marker("embedded")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def new_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server in the mode that was asked for, not started."""
+    folder: Path = tmp_path_factory.mktemp("store")
+    if request.config.getoption("mode") == "embedded":
+        return Server(folder / "data", folder / "log")
+    from tests.cluster.server import ClusterServer
+
+    services = [request.getfixturevalue(name) for name in ("kafka", "cassandra", "zones")]
+    server = ClusterServer(folder, *services)
+    server.prepare()
+    return server
+
+
+@pytest.fixture(scope="session")
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if endpoint := os.environ.get("STRANDLINE_S3_ENDPOINT"):
         keys = os.environ["STRANDLINE_S3_ACCESS_KEY"], os.environ["STRANDLINE_S3_SECRET_KEY"]
         yield Store(endpoint, *keys, None)
         return
-    folder: Path = tmp_path_factory.mktemp("store")
-    server = Server(folder / "data", folder / "log")
+    server: Server = request.getfixturevalue("new_server")
     server.start()
     try:
         yield Store(server.endpoint, ACCESS_KEY, SECRET_KEY, server)

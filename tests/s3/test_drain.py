@@ -15,6 +15,8 @@ import pytest
 from tests.s3.raw import Raw
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
+pytestmark = pytest.mark.embedded
+
 MIB = 1024 * 1024
 OBJECT_BYTES = 48 * MIB  # far more than the buffers between server and client hold
 UPLOAD_BYTES = 12 * MIB

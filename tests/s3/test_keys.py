@@ -84,6 +84,7 @@ def test_bytes_that_are_no_utf8_are_refused(s3: Any, raw: Raw, bucket: str, path
     assert keys(s3.list_objects_v2(Bucket=bucket)) == []
 
 
+@pytest.mark.embedded
 def test_nothing_is_written_outside_the_data_folder(raw: Raw, server: Server, bucket: str) -> None:
     """Walks what lies around the data folder before and after writes under paths that lead out of it."""
     around = server.data_dir.parent

@@ -31,7 +31,7 @@ STALLED = 64
 LOOK_SECONDS = 0.02
 NOISE = os.urandom(MIB)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + LARGE // MIB)]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(60 + LARGE // MIB)]
 
 
 def block(number: int) -> bytes:

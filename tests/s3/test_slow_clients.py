@@ -12,6 +12,8 @@ import pytest
 from tests.s3.raw import Raw
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
+pytestmark = pytest.mark.embedded
+
 MIB = 1024 * 1024
 WINDOW = 1  # seconds
 RATE = 4096  # bytes a second

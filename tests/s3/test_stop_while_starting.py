@@ -13,6 +13,8 @@ import pytest
 from tests.processes import children, command_line
 from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, clean_environment, free_port
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the parent", "to the group"])
 @pytest.mark.parametrize("late", [0.0, 0.3, 0.6])

@@ -21,6 +21,8 @@ from tests.processes import children, command_line, connected_ports, is_running,
 from tests.s3.raw import Answer, Raw
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
+pytestmark = pytest.mark.embedded
+
 WORKERS = 2
 CONNECTIONS = 12
 WAIT_SECONDS = 60

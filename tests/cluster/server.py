@@ -1,0 +1,106 @@
+"""A store in a cluster as one endpoint: a gateway with both roles and a worker, each a real process.
+
+It has what `tests.server.Server` has, so that suites written for a data folder run on it too.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from tests.cluster.services import Cassandra, Kafka, Zones
+from tests.server import ROOT, STOP_SECONDS, Server, clean_environment, strandline
+
+REPLICATED = 3  # brokers and nodes from which on everything is kept three times
+
+
+class ClusterServer(Server):
+    """`prepare` makes its topics, its keyspace and its place in the zones, which are its own.
+
+    flags  of the gateway
+    """
+
+    def __init__(
+        self, folder: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones, *flags: str, roles: str = ""
+    ) -> None:
+        self.config = folder / "strandline.toml"
+        more = ("--roles", roles) if roles else ()
+        super().__init__(folder / "data", folder / "log", *more, *flags, STRANDLINE_CONFIG=str(self.config))
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(configuration(folder / "keys", kafka, cassandra, zones))
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def prepare(self) -> None:
+        """Make topics and tables."""
+        for command in (("topics", "create"), ("schema", "migrate")):
+            done = strandline(*command, STRANDLINE_CONFIG=str(self.config))
+            assert done.returncode == 0, done.stderr
+
+    def start(self) -> None:
+        """Start a worker when there is none, and the gateway."""
+        if not self.workers:
+            self.start_worker()
+        super().start()
+
+    def start_worker(self) -> "subprocess.Popen[bytes]":
+        """One more worker. Writes wait until it has partitions."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "strandline", "worker"],
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env=clean_environment(STRANDLINE_CONFIG=str(self.config)),
+                start_new_session=True,
+            )
+        self.workers.append(process)
+        return process
+
+    def stop(self) -> int:
+        """Stop the gateway, then the workers; the first exit code that is not 0."""
+        codes = [super().stop()]
+        for worker in self.workers:
+            worker.send_signal(signal.SIGTERM)
+        codes += [worker.wait(STOP_SECONDS) for worker in self.workers]
+        self.workers.clear()
+        return next(filter(None, codes), 0)
+
+    def kill(self) -> None:
+        super().kill()
+        for worker in self.workers:
+            worker.kill()
+            worker.wait(STOP_SECONDS)
+        self.workers.clear()
+
+
+def configuration(keys: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones) -> str:
+    """A configuration file for a store of its own on those services."""
+    copies = REPLICATED if len(kafka.brokers) >= REPLICATED else 1
+    rows = REPLICATED if len(cassandra.contact_points) >= REPLICATED else 1
+    bucket = f"t{uuid.uuid4().hex[:12]}"
+    text = f"""
+[cluster]
+keys_dir = {json.dumps(str(keys))}
+[cluster.kafka]
+bootstrap_servers = {json.dumps(kafka.bootstrap_servers.split(","))}
+topic_prefix = "{kafka.topic_prefix()}"
+replication_factor = {copies}
+min_insync_replicas = {2 if copies == REPLICATED else 1}
+[cluster.cassandra]
+contact_points = {json.dumps(list(cassandra.contact_points))}
+port = {cassandra.port}
+keyspace = "{cassandra.keyspace()}"
+replication_factor = {rows}
+"""
+    for zone in zones.zones:
+        text += f"""
+[[cluster.zones]]
+name = "{zone.name}"
+endpoint = "{zone.endpoint}"
+access_key = "{zone.access_key}"
+secret_key = "{zone.secret_key}"
+bucket = "{bucket}"
+"""
+    return text
