@@ -1,8 +1,10 @@
 """Freeing: references dropped, blob files removed, pages of packs given back to the file system.
 
-Blocking, and for one process only (the collector's); others notice that bytes are gone as BlobMissing.
+Blocking. What is needed is decided under the write lock of the references, so several processes may free;
+that bytes are gone others notice as BlobMissing.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -89,7 +91,8 @@ class Freeing:
                 continue
             try:
                 if self._all_dead(fd, blob):
-                    self._files.unlink(path)
+                    with contextlib.suppress(FileNotFoundError):  # another process has just done it
+                        self._files.unlink(path)
                     with self._references.change():
                         self._references.forget_pack(blob)
                     continue

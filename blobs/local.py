@@ -35,7 +35,7 @@ WORKERS = 8
 class LocalBlobs:
     """See blobs.contract.BlobStore for what each call promises.
 
-    Any number of processes may use one root; only one of them may call `free`, `free_many` and `sweep`.
+    Any number of processes may use one root; only one of them may call `sweep`.
 
     inline_limit  objects of up to so many bytes travel inside their manifest
     pack_limit    larger ones, up to so many bytes, are packed; the rest get blob files
@@ -171,7 +171,7 @@ class LocalBlobs:
     async def expand(self, manifest: Manifest) -> Manifest:
         return await self._spilling.expand(manifest)
 
-    # --- freeing: the collector's process only -----------------------------------------------------------
+    # --- freeing; sweeping in the collector's process only ------------------------------------------------
     async def free(self, manifest: Manifest) -> int:
         return await self.free_many((manifest,))
 

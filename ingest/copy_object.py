@@ -6,7 +6,7 @@ from blobs.contract import BlobStore
 from ingest.checksums import Hasher
 from ingest.ports import Ports
 from ingest.results import PutResult
-from ingest.submission import submit_key_event
+from ingest.submission import submit_with_bytes
 from schemas.events import Condition, ObjectPut, Origin
 from schemas.ids import uuid7
 from schemas.manifest import NO_BYTES, Manifest
@@ -33,7 +33,7 @@ async def copy_object(
         origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, source.size,
         source.etag, attributes, manifest, checksum, condition,
     )  # fmt: skip
-    receipt = await submit_key_event(ports, bucket, event)
+    receipt = await submit_with_bytes(ports, bucket, event)
     return PutResult(receipt.version, source.etag, source.size, receipt.time, checksum)
 
 

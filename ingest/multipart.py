@@ -10,7 +10,7 @@ from ingest.intake import store_part
 from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.results import CompletedPart, PartResult, PutResult
-from ingest.submission import PartLandedSince, submit_key_event
+from ingest.submission import PartLandedSince, submit_key_event, submit_with_bytes
 from schemas.errors import (
     BadDigest,
     EntityTooLarge,
@@ -83,7 +83,7 @@ async def put_part(
         origin, bucket.bucket_id, bucket.epoch, upload.key, upload.upload_id, number, stored.size,
         stored.etag, stored.manifest, stored.checksum,
     )  # fmt: skip
-    receipt = await submit_key_event(ports, bucket, event)
+    receipt = await submit_with_bytes(ports, bucket, event)
     return PartResult(stored.etag, receipt.time, stored.checksum)
 
 

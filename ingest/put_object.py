@@ -4,7 +4,7 @@ from ingest.intake import store_object
 from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.results import PutResult
-from ingest.submission import submit_key_event
+from ingest.submission import submit_with_bytes
 from schemas.events import Condition, ObjectPut, Origin
 from schemas.rows import Attributes, Bucket
 
@@ -24,5 +24,5 @@ async def put_object(
         origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, stored.size,
         stored.etag, attributes, stored.manifest, stored.checksum, condition,
     )  # fmt: skip
-    receipt = await submit_key_event(ports, bucket, event, stored.pending)
+    receipt = await submit_with_bytes(ports, bucket, event, stored.pending)
     return PutResult(receipt.version, stored.etag, stored.size, receipt.time, stored.checksum)

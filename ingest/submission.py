@@ -1,6 +1,7 @@
 """Submit an event about a key until apply has decided it: resolve a stale bucket anew, wait at a fence."""
 
 import asyncio
+import logging
 import random
 from typing import TypeVar
 
@@ -10,12 +11,14 @@ from ingest.ports import Ports
 from schemas.errors import (
     ConditionalRequestConflict,
     InvalidObjectState,
+    LogUnavailable,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     NoSuchVersion,
     PreconditionFailed,
     ServiceUnavailable,
+    StorageFull,
     StrandlineError,
 )
 from schemas.events import (
@@ -34,6 +37,8 @@ from schemas.partitioning import partition_of
 from schemas.pending import Pending
 from schemas.receipts import Receipt
 from schemas.rows import Bucket
+
+log = logging.getLogger(__name__)
 
 KeyEvent = ObjectPut | ObjectDelete | ObjectUpdate | UploadCreate | PartPut | UploadAbort
 KeyEventT = TypeVar("KeyEventT", bound=KeyEvent)
@@ -69,6 +74,30 @@ async def submit_key_event(
             raise refusal_error(receipt.refusal, event.key)
         event = await _resolve_anew(ports, bucket, event, partition)
     raise ServiceUnavailable(f"The bucket {bucket.name} is being changed; please try again.")
+
+
+async def submit_with_bytes(
+    ports: Ports, bucket: Bucket, event: ObjectPut | PartPut, pending: Pending | None = None
+) -> Receipt:
+    """As `submit_key_event`, for an event that brings bytes which nothing else names: where it is certain
+    that they never will be named, they are freed at once. Where apply refused them, its fact has them freed;
+    where the outcome is unknown, they stay. Bytes that were still pending may not even be stored: those are
+    left to the sweep of the next start."""
+    try:
+        return await submit_key_event(ports, bucket, event, pending)
+    except (LogUnavailable, StorageFull, NoSuchBucket, ServiceUnavailable):
+        # Not appended, or appended and refused in a way that left the bytes to another attempt.
+        if pending is None:
+            await _take_back(ports, event)
+        raise
+
+
+async def _take_back(ports: Ports, event: ObjectPut | PartPut) -> None:
+    try:
+        await ports.blobs.free(event.manifest)
+    except (StrandlineError, OSError) as error:
+        # A full device, perhaps: the sweep of the next start finds them.
+        log.warning("bytes of a write that was given up are freed later: %s", error)
 
 
 async def _resolve_anew(ports: Ports, bucket: Bucket, event: KeyEventT, partition: int) -> KeyEventT:

@@ -1,0 +1,118 @@
+"""Bytes of a write that is given up: freed at once where no event can name them, kept where one might."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.payload import Payload
+from schemas.errors import LogUnavailable, NoSuchBucket, StorageFull, StrandlineError, SubmitTimeout
+from schemas.manifest import Manifest
+from schemas.rows import Attributes, Bucket
+from tests.store import ORIGIN, Store, embedded_store
+
+LARGE = 3 * 1024 * 1024
+Scenario = Callable[[Store, Bucket], Awaitable[None]]
+
+
+def run(folder: Path, scenario: Scenario) -> None:
+    async def main() -> None:
+        async with embedded_store(folder) as store:
+            await scenario(store, await store.producer.create_bucket("photos", "owner", ORIGIN))
+
+    asyncio.run(main())
+
+
+def put(store: Store, bucket: Bucket, size: int) -> Awaitable[Any]:
+    return store.producer.put_object(bucket, "key", Payload(bytes(size), size), Attributes(), ORIGIN)
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, store: Store, error: StrandlineError) -> None:
+    async def refuse(topic: str, partition: int, payload: bytes, pending: Any = None) -> Any:
+        raise error
+
+    monkeypatch.setattr(store.ports.submitter, "submit", refuse)
+
+
+async def leftovers(store: Store) -> int:
+    """Bytes that are stored and that nothing names, as the next start's sweep would find them."""
+
+    async def nothing() -> AsyncIterator[list[Manifest]]:
+        for manifests in ():
+            yield manifests
+
+    return await store.ports.blobs.sweep(nothing(), int(time.time() * 1000) + 1000)
+
+
+def blob_files(folder: Path) -> list[Path]:
+    return [path for path in (folder / "blobs" / "zones" / "a" / "blobs").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("error", [LogUnavailable("shutting down"), StorageFull("no space")])
+def test_a_large_object_that_the_log_does_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: StrandlineError
+) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        answer_with(monkeypatch, store, error)
+        with pytest.raises(type(error)):
+            await put(store, bucket, LARGE)
+        assert blob_files(tmp_path) == []
+
+    run(tmp_path, scenario)
+
+
+def test_a_part_that_the_log_does_not_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        upload = await store.producer.create_upload(bucket, "key", Attributes(), ORIGIN)
+        answer_with(monkeypatch, store, LogUnavailable("shutting down"))
+        with pytest.raises(LogUnavailable):
+            await store.producer.put_part(bucket, upload, 1, Payload(bytes(100_000), 100_000), ORIGIN)
+        assert blob_files(tmp_path) == []
+
+    run(tmp_path, scenario)
+
+
+def test_a_copy_that_the_log_does_not_take_leaves_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        await put(store, bucket, LARGE)
+        source = await store.reader.find(bucket, "key")
+        with monkeypatch.context() as broken:
+            answer_with(broken, store, LogUnavailable("shutting down"))
+            with pytest.raises(LogUnavailable):
+                await store.producer.copy_object(bucket, "copy", source, Attributes(), ORIGIN)
+        assert len(blob_files(tmp_path)) == 1
+        assert await store.reader.read(source, 0, LARGE) == bytes(LARGE)
+        # The source's own reference is the only one left: with it the bytes go.
+        assert await store.ports.blobs.free(source.manifest or Manifest("inline")) >= LARGE
+
+    run(tmp_path, scenario)
+
+
+def test_a_bucket_that_is_gone_when_the_bytes_have_arrived(tmp_path: Path) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        await store.producer.delete_bucket(bucket, ORIGIN)
+        again = await store.producer.create_bucket("photos", "owner", ORIGIN)
+        assert again.bucket_id != bucket.bucket_id
+        with pytest.raises(NoSuchBucket):
+            await put(store, bucket, LARGE)
+        assert blob_files(tmp_path) == []
+
+    run(tmp_path, scenario)
+
+
+def test_an_unknown_outcome_keeps_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        with monkeypatch.context() as broken:
+            answer_with(broken, store, SubmitTimeout("no receipt"))
+            with pytest.raises(SubmitTimeout):
+                await put(store, bucket, LARGE)
+        assert len(blob_files(tmp_path)) == 1
+        assert await leftovers(store) >= LARGE
+        assert blob_files(tmp_path) == []
+
+    run(tmp_path, scenario)
