@@ -116,7 +116,13 @@ async def head_bucket(request: Request) -> Response:
     """HeadBucket: whether it is there, and in which region."""
     bucket = await request.services.reader.bucket(request.bucket)
     return Response(
-        200, [XML_TYPE, ("x-amz-bucket-region", bucket.region), ("x-amz-access-point-alias", "false")]
+        200,
+        [
+            XML_TYPE,
+            ("x-amz-bucket-region", bucket.region),
+            ("x-amz-bucket-arn", f"arn:aws:s3:::{bucket.name}"),
+            ("x-amz-access-point-alias", "false"),
+        ],
     )
 
 
@@ -172,10 +178,11 @@ async def _owned(request: Request, prefix: str, after: str, limit: int) -> list[
 
 
 def _listing(request: Request, buckets: list[Bucket], prefix: str, following: str) -> bytes:
+    """The answer; regions are told only where the request has a parameter, as in AWS."""
     principal = request.principal
     rows = "".join(
         f"<Bucket><Name>{one.name}</Name><CreationDate>{iso_date(one.created_at)}</CreationDate>"
-        f"<BucketRegion>{escape(one.region)}</BucketRegion></Bucket>"
+        + (f"<BucketRegion>{escape(one.region)}</BucketRegion></Bucket>" if request.query else "</Bucket>")
         for one in buckets
     )
     return document(
