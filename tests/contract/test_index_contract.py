@@ -191,6 +191,31 @@ def test_a_version_comes_back_whole(run: Any, inline: bytes) -> None:
     run(body)
 
 
+@pytest.mark.parametrize("inline", [b"", b"i" * 60, b"i" * 600])
+def test_a_version_is_written_again_in_place(run: Any, inline: bytes) -> None:
+    """What is said about a version changes: its seq and rank stay, so neither tells the later row."""
+
+    async def body(engine: Engine) -> None:
+        old, new = version("k", 5, b"1" * 8, inline), version("k", 6, b"2" * 8, inline)
+        await put(engine, *head(old))
+        await put(engine, *head(new), PutVersion(BUCKET, msgspec.structs.replace(old, ended_seq=13)))
+        assert await engine.reader.current(BUCKET, "k") == new  # and is remembered, where an engine does
+        for tags in ({"a": "1"}, {"b": "2"}, {}):
+            rows = []
+            for row in (msgspec.structs.replace(old, ended_seq=13), new):
+                attributes = msgspec.structs.replace(row.attributes, tags=tags)
+                rows.append(msgspec.structs.replace(row, attributes=attributes, restored_until=len(tags)))
+            await put(engine, PutVersion(BUCKET, rows[0]), *head(rows[1]))
+            assert await engine.reader.current(BUCKET, "k") == rows[1]
+            assert await engine.reader.newest(BUCKET, "k") == rows[1]
+            assert await engine.reader.version(BUCKET, "k", old.version) == rows[0]
+            assert await engine.reader.list_versions(BUCKET, "", None, None, 9) == rows[::-1]
+            state = (await engine.writer.load([KeyWant(BUCKET, "k", old.version)]))[0]
+            assert (state.head, state.target) == (rows[1], rows[0])
+
+    run(body)
+
+
 def test_nothing_is_visible_before_commit_and_everything_after(run: Any) -> None:
     async def body(engine: Engine) -> None:
         reader, writer = engine.reader, engine.writer

@@ -24,6 +24,7 @@ class Version:
 
     def __init__(self, version: str, data: bytes | None, etag: str = "") -> None:
         self.version, self.data, self.etag = version, data, etag
+        self.tags: dict[str, str] = {}
 
 
 class StoreAgainstDictionary(RuleBasedStateMachine):
@@ -132,6 +133,21 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
             name = "null"
         self.run(self.store.producer.delete_object(self.bucket, key, ORIGIN, name))
 
+    @rule(key=keys, choice=st.integers(-1, 5), tags=st.dictionaries(st.sampled_from("ab"), st.just("1")))
+    def tag(self, key: str, choice: int, tags: dict[str, str]) -> None:
+        """The object (choice -1), or one of its versions; a delete marker says nothing."""
+        versions = self.model.get(key, [])
+        chosen = versions[max(choice, 0) % len(versions)] if versions else None
+        named = None if choice < 0 or chosen is None else chosen.version
+        try:
+            self.run(self.store.producer.set_tags(self.bucket, key, tags, ORIGIN, named))
+        except (NoSuchKey, NoSuchVersion):
+            assert chosen is None or chosen.data is None
+        else:
+            assert chosen is not None
+            assert chosen.data is not None
+            chosen.tags = tags
+
     @rule(versioning=st.sampled_from(("enabled", "suspended")))
     def set_versioning(self, versioning: Any) -> None:
         changed = self.run(self.store.producer.set_versioning(self.bucket, versioning, ORIGIN))
@@ -157,6 +173,7 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
             else:
                 assert head is not None
                 assert found.version == head.version
+                assert found.attributes.tags == head.tags
                 assert self.run(self.store.reader.read(found, 0, found.size)) == head.data
 
     @invariant()
@@ -184,6 +201,7 @@ class StoreAgainstDictionary(RuleBasedStateMachine):
                 if version.data is not None:
                     row = self.run(self.store.reader.find(self.bucket, key, version.version))
                     assert self.run(self.store.reader.read(row, 0, row.size)) == version.data
+                    assert row.attributes.tags == version.tags
 
     @rule(key=keys)
     def unknown_version(self, key: str) -> None:
