@@ -81,13 +81,13 @@ class References:
         its rows then stay until `forget`, so that a crash before the removal of the bytes is repeated."""
         holders = self._holders(blob, offset)
         if holder == PRIMARY_GONE:
-            if holders - {PRIMARY_GONE}:
+            if holders.keys() - {PRIMARY_GONE}:
                 self.add(blob, offset, PRIMARY_GONE, now)
                 return False
             return True
         if holder not in holders:
             return False
-        if holders == {holder, PRIMARY_GONE}:
+        if holders.keys() == {holder, PRIMARY_GONE}:
             return True
         self._db.execute("DELETE FROM refs WHERE blob=? AND offset=? AND holder=?", (blob, offset, holder))
         return False
@@ -98,14 +98,21 @@ class References:
 
     def held_since(self, blob: bytes, offset: int) -> int | None:
         """When the newest second reference was recorded (Unix milliseconds); None without any."""
-        row = self._db.execute(
-            "SELECT max(made) FROM refs WHERE blob=? AND offset=? AND length(holder)>0", (blob, offset)
-        ).fetchone()
-        return None if row is None else row[0]
+        holders = self._holders(blob, offset)
+        return max((made for holder, made in holders.items() if holder != PRIMARY_GONE), default=None)
 
-    def _holders(self, blob: bytes, offset: int) -> set[bytes]:
-        rows = self._db.execute("SELECT holder FROM refs WHERE blob=? AND offset=?", (blob, offset))
-        return {holder for (holder,) in rows}
+    def _holders(self, blob: bytes, offset: int) -> dict[bytes, int]:
+        """Who needs the extent, and since when. Raises BlobCorrupt for a damaged row: to free by it could
+        take bytes away that somebody needs."""
+        rows = self._db.execute(
+            "SELECT holder, made, crc FROM refs WHERE blob=? AND offset=?", (blob, offset)
+        )
+        holders: dict[bytes, int] = {}
+        for holder, made, crc in self._db.execute(select, (blob, offset)):
+            if crc != _check(blob, offset, holder, made):
+                raise BlobCorrupt(_damaged_reference(self._path, blob, offset))
+            holders[holder] = made
+        return holders
 
     # --- freed extents of packs --------------------------------------------------------------------------
     def bury(self, blob: bytes, offset: int, stored: int) -> bool:
@@ -118,21 +125,30 @@ class References:
 
     def dead_of(self, blob: bytes) -> dict[int, int]:
         """The freed extents of a pack in order: offset → stored bytes."""
-        rows = self._db.execute("SELECT offset, stored FROM dead WHERE blob=? ORDER BY offset", (blob,))
-        return dict(rows.fetchall())
+        rows = self._db.execute("SELECT offset, stored, crc FROM dead WHERE blob=? ORDER BY offset", (blob,))
+        return {offset: self._sound(blob, offset, stored, crc) for offset, stored, crc in rows}
 
     def dead_at(self, blob: bytes, offset: int) -> int:
         """The stored bytes of the freed extent at that offset; 0 when none is there."""
-        row = self._db.execute("SELECT stored FROM dead WHERE blob=? AND offset=?", (blob, offset)).fetchone()
-        return row[0] if row else 0
+        row = self._db.execute(
+            "SELECT stored, crc FROM dead WHERE blob=? AND offset=?", (blob, offset)
+        ).fetchone()
+        return self._sound(blob, offset, *row) if row else 0
 
     def dead_before(self, blob: bytes, offset: int) -> tuple[int, int] | None:
         """Offset and stored bytes of the last freed extent that begins before `offset`."""
-        row: tuple[int, int] | None = self._db.execute(
-            "SELECT offset, stored FROM dead WHERE blob=? AND offset<? ORDER BY offset DESC LIMIT 1",
+        row = self._db.execute(
+            "SELECT offset, stored, crc FROM dead WHERE blob=? AND offset<? ORDER BY offset DESC LIMIT 1",
             (blob, offset),
         ).fetchone()
-        return row
+        return (row[0], self._sound(blob, *row)) if row else None
+
+    def _sound(self, blob: bytes, offset: int, stored: int, crc: int) -> int:
+        """`stored`, if the row is as it was written. Raises BlobCorrupt: by a damaged length, pages of living
+        extents would be punched out."""
+        if crc != _check(blob, offset, b"", stored):
+            raise BlobCorrupt(_damaged_extent(self._path, blob, offset))
+        return stored
 
     def dead_count(self, blob: bytes) -> int:
         """How many extents of a pack were freed."""
@@ -151,10 +167,10 @@ class References:
             return
         for blob, offset, holder, made, crc in self._db.execute("SELECT * FROM refs"):
             if crc != _check(blob, offset, holder, made):
-                yield f"{self._path}: damaged reference to blob {blob.hex()} at {offset}"
+                yield _damaged_reference(self._path, blob, offset)
         for blob, offset, stored, crc in self._db.execute("SELECT * FROM dead"):
             if crc != _check(blob, offset, b"", stored):
-                yield f"{self._path}: damaged row of freed extent {offset} of pack {blob.hex()}"
+                yield _damaged_extent(self._path, blob, offset)
 
     def close(self) -> None:
         self._db.close()
@@ -162,10 +178,18 @@ class References:
 
 def was_freed(path: Path | str, blob: bytes, offset: int) -> bool:
     """Whether an extent of a pack was freed, by a connection of its own (for readers, when bytes do not
-    verify)."""
+    verify). A damaged row does not say so."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
-        row = db.execute("SELECT 1 FROM dead WHERE blob=? AND offset=?", (blob, offset)).fetchone()
-    return row is not None
+        row = db.execute("SELECT stored, crc FROM dead WHERE blob=? AND offset=?", (blob, offset)).fetchone()
+    return row is not None and row[1] == _check(blob, offset, b"", row[0])
+
+
+def _damaged_reference(path: str, blob: bytes, offset: int) -> str:
+    return f"{path}: damaged reference to blob {blob.hex()} at {offset}"
+
+
+def _damaged_extent(path: str, blob: bytes, offset: int) -> str:
+    return f"{path}: damaged row of freed extent {offset} of pack {blob.hex()}"
 
 
 def _check(blob: bytes, offset: int, holder: bytes, number: int) -> int:

@@ -15,17 +15,16 @@ METADATA_LIMIT = 2048  # bytes of UTF-8, names (without prefix) and values toget
 REDIRECT_LIMIT = 2048  # characters
 META_PREFIX = "x-amz-meta-"
 
-SYSTEM_HEADERS = frozenset(
-    {
-        "content-type",
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "expires",
-        "x-amz-website-redirect-location",
-    }
+# Of HTTP itself: kept with the object and given back.
+STANDARD_HEADERS = (
+    "content-type",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
 )
+SYSTEM_HEADERS = frozenset({*STANDARD_HEADERS, "x-amz-website-redirect-location"})
 
 # Those of the model's enum that a general purpose bucket takes; the rest belong to other products.
 STORAGE_CLASSES = frozenset(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.dates import http_date
-from gateway.object_headers import STORAGE_CLASSES, check_metadata
+from gateway.object_headers import STANDARD_HEADERS, STORAGE_CLASSES, check_metadata
 from ingest.checksums import ALGORITHMS
 from schemas.errors import InvalidArgument, InvalidStorageClass
 from schemas.rows import Attributes, Checksum, ObjectVersion
@@ -13,14 +13,6 @@ STORAGE_CLASS = "x-storage-class"
 CHECKSUM = "x-checksum"
 VERSION = "x-version"
 
-STANDARD_HEADERS = (
-    "content-type",
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "expires",
-)
 # Those that SigV4 itself needs. Every other x-amz- header asks for something that only the S3 port does.
 SIGNING_HEADERS = frozenset({"x-amz-date", "x-amz-content-sha256", "x-amz-security-token"})
 

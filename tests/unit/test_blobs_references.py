@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from access.keyring import KeyRing
 from blobs.local import LocalBlobs
 from blobs.scrub import scrub
-from schemas.errors import BlobMissing, StrandlineError
+from schemas.errors import BlobCorrupt, BlobMissing, StrandlineError
 from schemas.ids import uuid7
 from schemas.manifest import Manifest
 
@@ -227,3 +229,42 @@ def test_pages_of_freed_extents_go_back_to_the_file_system(tmp_path: Path) -> No
 
     run(tmp_path, fill)
     run(tmp_path, free)
+
+
+@pytest.mark.parametrize("column", ["holder = randomblob(16)", "made = made + 1"])
+def test_nothing_is_freed_by_a_damaged_reference(tmp_path: Path, column: str) -> None:
+    async def scenario() -> None:
+        ring = KeyRing(tmp_path / "keys")
+        blobs = LocalBlobs(tmp_path, ring, pack_limit=1000)
+        await blobs.start()
+        key = ring.new_bucket_key()
+        original = await blobs.put(key, bytes(5000))
+        copied = await blobs.share(key, original, os.urandom(16))
+        with closing(sqlite3.connect(tmp_path / "references.sqlite")) as table, table:
+            assert table.execute(f"UPDATE refs SET {column}").rowcount == 1
+        for manifest in (original, copied):
+            with pytest.raises(BlobCorrupt, match=r"references\.sqlite: damaged reference"):
+                await blobs.free(manifest)
+        assert await blobs.read(copied, 0, 5000) == bytes(5000)
+        await blobs.close()
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_punched_out_by_a_damaged_row_of_a_freed_extent(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ring = KeyRing(tmp_path / "keys")
+        blobs = LocalBlobs(tmp_path, ring, inline_limit=10, ahead=0)
+        await blobs.start()
+        key = ring.new_bucket_key()
+        freed, neighbour, kept = [await blobs.put(key, os.urandom(2000)) for _ in range(3)]
+        before = await blobs.read(kept, 0, 2000)
+        await blobs.free(freed)
+        with closing(sqlite3.connect(tmp_path / "references.sqlite")) as table, table:
+            assert table.execute("UPDATE dead SET stored = stored + 20000").rowcount == 1
+        with pytest.raises(BlobCorrupt, match="damaged row of freed extent"):
+            await blobs.free(neighbour)
+        assert await blobs.read(kept, 0, 2000) == before
+        await blobs.close()
+
+    asyncio.run(scenario())
