@@ -114,7 +114,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16, help="concurrent clients (default 16)")
     parser.add_argument("--workers", type=int, default=1, help="Strandline's --workers (default 1)")
     parser.add_argument(
-        "--auth", choices=("presigned", "header"), default="presigned", help="signature style"
+        "--auth", choices=("presigned", "header"), help="signature style (default: presigned; growth: header)"
     )
     parser.add_argument("--keys", type=int, default=1_000_000, help="growth: keys in the large bucket")
     parser.add_argument("--quick", action="store_true", help="one short round: to see that it works")
@@ -124,6 +124,8 @@ def _parse() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 1
+    if options.auth is None:
+        options.auth = "header" if options.what == "growth" else "presigned"
     if options.stores is None:
         options.stores = ["strandline"] if options.what == "growth" else list(STORES)
     if options.connections < 2 or options.rounds < 1 or options.seconds < 1 or options.keys <= growth.FEW:
