@@ -108,7 +108,7 @@ class References:
             "SELECT holder, made, crc FROM refs WHERE blob=? AND offset=?", (blob, offset)
         )
         holders: dict[bytes, int] = {}
-        for holder, made, crc in self._db.execute(select, (blob, offset)):
+        for holder, made, crc in rows:
             if crc != _check(blob, offset, holder, made):
                 raise BlobCorrupt(_damaged_reference(self._path, blob, offset))
             holders[holder] = made
