@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 ARGS   ?=
 TORTURE_ROUNDS ?= 1000
 
-.PHONY: help venv serve test test-clients check format bench torture docs clean
+.PHONY: help venv serve test test-cluster cluster cluster-stop test-clients check format bench torture docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -37,8 +37,18 @@ venv: $(VENV)/.installed-dev ## make the virtual environment, with what tests an
 serve: $(VENV)/.installed ## run the store on ./strandline-data, S3 on port 9000, REST API on 9001 (ARGS='--workers 2' …)
 	$(BIN)/strandline serve --data-dir ./strandline-data $(ARGS)
 
-test: $(VENV)/.installed-dev ## run all tests (ARGS='-k listing' …)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(VENV)/.installed-dev ## run all tests but those of a cluster (ARGS='-k listing' …)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster' $(ARGS)
+
+test-cluster: $(VENV)/.installed-dev ## run the tests of cluster mode, and the S3 tests against a cluster (needs Java, Maven, Go)
+	$(BIN)/python -m pytest -m cluster $(ARGS)
+	$(BIN)/python -m pytest --mode cluster tests/s3 $(ARGS)
+
+cluster: $(VENV)/.installed-dev ## start a cluster on this machine: Kafka, Cassandra, zones, gateways, workers (ARGS='--nodes 3' …)
+	$(BIN)/python -m compose.native up $(ARGS)
+
+cluster-stop: $(VENV)/.installed-dev ## stop it; its data stays in .cache/cluster/state
+	$(BIN)/python -m compose.native down $(ARGS)
 
 test-clients: ## install the clients and tools that some tests need: AWS CLI, rclone, restic, wrk (Debian, root)
 	scripts/install-test-clients

@@ -1,7 +1,8 @@
-"""`python -m compose.native up|down|status|environment`: a cluster's services on this machine."""
+"""`python -m compose.native up|down|status|environment`: a cluster on this machine."""
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from compose.native.cluster import NativeCluster, Plan
@@ -28,8 +29,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, default=STATE, help=f"folder of data, logs and pids ({STATE})")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=3, help="Kafka brokers (3)")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="Cassandra nodes (1)")
+    parser.add_argument("--services-only", action="store_true", help="start no gateways and workers")
     parser.add_argument(
-        "--base-port", type=int, help="first of twelve ports to use instead of 9092, 9042, 7000 and 9101"
+        "--base-port", type=int, help="first of sixteen ports to use instead of 9000, 9092, 9042, 7000, 9101"
     )
     return parser.parse_args()
 
@@ -39,21 +41,24 @@ def _up(arguments: argparse.Namespace) -> int:
     plan.save(arguments.state)
     cluster = NativeCluster(arguments.state.resolve(), plan)
     cluster.start()
-    _print_endpoints(cluster)
+    _print_endpoints(cluster, plan)
     return 0
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    if arguments.base_port is None:
-        return Plan(kafka_ports=Plan.kafka_ports[: arguments.brokers], cassandra_nodes=arguments.nodes)
     base = arguments.base_port
-    return Plan(
-        kafka_ports=tuple(range(base, base + arguments.brokers)),
-        cassandra_nodes=arguments.nodes,
-        cassandra_port=base + 4,
-        storage_port=base + 5,
-        zone_ports=(base + 8, base + 9, base + 10),
-    )
+    if base is None:
+        plan = replace(Plan(), kafka_ports=Plan.kafka_ports[: arguments.brokers])
+    else:
+        plan = Plan(
+            kafka_ports=tuple(range(base, base + arguments.brokers)),
+            cassandra_port=base + 4,
+            storage_port=base + 5,
+            zone_ports=(base + 8, base + 9, base + 10),
+            gateway_ports=(base + 12, base + 14),
+        )
+    gateways = () if arguments.services_only else plan.gateway_ports
+    return replace(plan, cassandra_nodes=arguments.nodes, gateway_ports=gateways)
 
 
 def _down(arguments: argparse.Namespace) -> int:
@@ -93,11 +98,15 @@ def _environment(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_endpoints(cluster: NativeCluster) -> None:
+def _print_endpoints(cluster: NativeCluster, plan: Plan) -> None:
     print(f"Kafka      {cluster.kafka.bootstrap_servers}")
     print(f"Cassandra  {', '.join(cluster.cassandra.contact_points)}, port {cluster.cassandra.port}")
     for zone in cluster.zones.zones:
         print(f"zone       {zone.name} {zone.endpoint} {zone.access_key} {zone.secret_key}")
+    for gateway, port in zip(cluster.store.gateways, plan.gateway_ports, strict=True):
+        print(f"{gateway.name:11}http://127.0.0.1:{port}  (API: {port + 1})")
+    if cluster.store.gateways:
+        print(f"For AWS's command line: strandline credentials --config {cluster.store.config}")
 
 
 _COMMANDS = {"up": _up, "down": _down, "status": _status, "environment": _environment}

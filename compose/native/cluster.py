@@ -9,6 +9,7 @@ from compose.native.cassandra import CassandraNodes
 from compose.native.kafka import KafkaBrokers
 from compose.native.minio import MinioZones
 from compose.native.process import Process, start_all, stop_all
+from compose.native.store import NativeStore
 
 PLAN_FILE = "plan.json"
 
@@ -20,6 +21,7 @@ class Plan:
     kafka_ports     one a broker
     zone_ports      one a zone
     cassandra_port  CQL on 127.0.0.1, 127.0.0.2, …; `storage_port` is the nodes' own
+    gateway_ports   S3, one a gateway, each with its API on the port after it; none: services alone
     """
 
     kafka_ports: tuple[int, ...] = (9092, 9093, 9094)
@@ -27,6 +29,7 @@ class Plan:
     cassandra_port: int = 9042
     storage_port: int = 7000
     zone_ports: tuple[int, ...] = (9101, 9102, 9103)
+    gateway_ports: tuple[int, ...] = (9000, 9010)
     kafka_heap_mib: int = 384
     cassandra_heap_mib: int = 768
 
@@ -57,16 +60,33 @@ class NativeCluster:
             heap_mib=plan.cassandra_heap_mib,
         )
         self.zones = MinioZones(folder, list(plan.zone_ports))
+        self.store = NativeStore(
+            folder,
+            self.kafka.bootstrap_servers.split(","),
+            self.cassandra.contact_points,
+            plan.cassandra_port,
+            self.zones.zones,
+            list(plan.gateway_ports),
+        )
+
+    @property
+    def services(self) -> list[Process]:
+        """What the store stands on."""
+        return [*self.kafka.brokers, *self.cassandra.nodes, *self.zones.processes]
 
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order in which they are best told."""
-        return [*self.kafka.brokers, *self.cassandra.nodes, *self.zones.processes]
+        return self.services + (self.store.processes if self.store.gateways else [])
 
     def start(self) -> None:
         """Start what does not run, and wait until all are ready. Raises DidNotStart."""
-        start_all(self.processes)
+        start_all(self.services)
+        if self.store.gateways:
+            self.store.prepare()
+            start_all(self.store.processes)
 
     def stop(self) -> None:
         """Stop all; their data stays."""
-        stop_all(self.processes)
+        stop_all(self.store.processes)
+        stop_all(self.services)

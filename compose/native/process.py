@@ -147,6 +147,8 @@ def start_all(processes: list[Process]) -> None:
 
 def stop_all(processes: list[Process]) -> None:
     """Stop them side by side."""
+    if not processes:
+        return
     with ThreadPoolExecutor(len(processes)) as pool:
         list(pool.map(Process.stop, processes))
 

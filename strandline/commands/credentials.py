@@ -15,18 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print the lines: `eval "$(strandline credentials)"`. The credentials are those of the settings, else
-    those that the server made in the data folder at its first start; ConfigurationError without either."""
+    those that the server made at its first start, beside its keys; ConfigurationError without either."""
     from access.credentials import check_credentials, kept_credentials
     from strandline.announcement import url
-    from strandline.data_dir import DataDir
+    from strandline.keys_folder import keys_folder
 
     if settings.root_access_key is not None or settings.root_secret_key is not None:
         secret = settings.root_secret_key
         keys = check_credentials(settings.root_access_key, secret.get_secret_value() if secret else None)
     else:
-        data = DataDir(settings.data_dir)
-        data.check_format()
-        keys = kept_credentials(data.keys)
+        keys = kept_credentials(keys_folder(settings))
     lines = {
         "AWS_ACCESS_KEY_ID": keys[0],
         "AWS_SECRET_ACCESS_KEY": keys[1],

@@ -24,17 +24,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Print the token. Needs no running server, but a data folder that one was started on."""
+    """Print the token. Needs no running server, but the keys of one that was started before."""
     from access.credentials import load_root
     from access.tokens import issue_token
-    from strandline.data_dir import DataDir
+    from strandline.keys_folder import keys_folder
 
     lifetime = parse_lifetime(arguments.lifetime)
-    data = DataDir(settings.data_dir)
-    data.check_format()
+    keys = keys_folder(settings)
     secret = settings.root_secret_key
     root = load_root(
-        data.keys, settings.root_access_key, secret.get_secret_value() if secret else None, create=False
+        keys, settings.root_access_key, secret.get_secret_value() if secret else None, create=False
     )
     print(issue_token(root.credential, time.time(), lifetime))
     return 0
