@@ -92,6 +92,9 @@ def test_a_worker_that_stood_still_changes_nothing_when_it_goes_on(
         # Nor does a third one see anything of what the late one left in the journal.
         third = await index.open_writer(OBJECT_VERSIONS, world.number)
         assert await world.dump(index.reader, third) == content
+        kept = await third.pending_facts(OBJECT_VERSIONS, world.number)
+        assert [batch.first for batch in kept[1:]] == [batch.last + 1 for batch in kept[:-1]]
+        assert await pending(third, world.number) == dict(enumerate(outcomes))
         for writer in (late, successor, third):
             await writer.close()
         await index.close()
