@@ -1,16 +1,19 @@
 """The auditor: one chained JSON record per request and per fact.
 
-It reads the topics `audit` (requests) and `facts`; its place in each is kept in the trail's head, so a
-crash neither loses a record nor writes one twice. Facts published twice are told by their source seq.
+It reads the topics `audit` (requests) and `facts`; its place in each partition of them is kept in the trail's
+head, so a crash neither loses a record nor writes one twice. Facts published twice are told by their source
+seq.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from bus.contract import Record
-from processors.audit_trail import AuditTrail
+from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.request_log import RequestRecord, decode_batch
+from schemas.errors import ServiceUnavailable
 from schemas.events import AUDIT, FACTS
 from schemas.facts import Fact, decode_fact
 from schemas.seq import decode_seq
@@ -22,11 +25,11 @@ class Auditor:
     def __init__(self, trail: AuditTrail) -> None:
         self._trail = trail
 
-    def position(self, topic: str) -> int:
-        """The offset to read that topic from."""
-        return self._trail.head.sources.get(topic, 0)
+    def position(self, topic: str, partition: int = 0) -> int:
+        """The offset to read that partition of the topic from."""
+        return self._trail.head.sources.get(_source(topic, partition), 0)
 
-    def requests(self, records: Sequence[Record]) -> None:
+    def requests(self, records: Sequence[Record], partition: int = 0) -> None:
         """Write the lines of a run of the topic `audit`."""
         lines: list[dict[str, Any]] = []
         for record in records:
@@ -34,9 +37,9 @@ class Auditor:
             if batch.lost:
                 lines.append({"type": "lost", "time": _iso(record.time), "requests": batch.lost})
             lines += [_request_line(request) for request in batch.records]
-        self._trail.append(lines, {AUDIT: records[-1].offset + 1})
+        self._trail.append(lines, {_source(AUDIT, partition): records[-1].offset + 1})
 
-    def facts(self, records: Sequence[Record]) -> None:
+    def facts(self, records: Sequence[Record], partition: int = 0) -> None:
         """Write the lines of a run of the topic `facts`, leaving out those published before."""
         seen = dict(self._trail.head.sources)
         lines: list[dict[str, Any]] = []
@@ -48,7 +51,7 @@ class Auditor:
                 continue
             seen[source] = offset + 1
             lines.append(_fact_line(fact))
-        seen[FACTS] = records[-1].offset + 1
+        seen[_source(FACTS, partition)] = records[-1].offset + 1
         self._trail.append(lines, seen)
 
     def drop_before(self, milliseconds: int) -> int:
@@ -57,6 +60,36 @@ class Auditor:
 
     def close(self) -> None:
         self._trail.close()
+
+
+class AuditorPartition:
+    """`processors.runner.PartitionProcessor`: feeds one partition of `audit` or `facts` to the auditor, which
+    writes for all partitions of a worker, one run at a time."""
+
+    def __init__(self, auditor: Auditor, writing: asyncio.Lock, topic: str, partition: int) -> None:
+        self._auditor = auditor
+        self._writing = writing
+        self._partition = partition
+        self._topic = topic
+
+    async def open(self) -> int:
+        return self._auditor.position(self._topic, self._partition)
+
+    async def handle(self, records: Sequence[Record]) -> None:
+        write = self._auditor.facts if self._topic == FACTS else self._auditor.requests
+        async with self._writing:
+            try:
+                await asyncio.to_thread(write, records, self._partition)
+            except AuditUnwritable as error:
+                raise ServiceUnavailable(error.message) from error
+
+    async def close(self) -> None:
+        """Nothing is held between two runs."""
+
+
+def _source(topic: str, partition: int) -> str:
+    """The name of a partition in the trail's head."""
+    return f"{topic}/{partition}" if partition else topic
 
 
 def _request_line(request: RequestRecord) -> dict[str, Any]:

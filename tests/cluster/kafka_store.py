@@ -29,10 +29,10 @@ SOURCES = [(OBJECT_VERSIONS, p) for p in range(PLAN.object_partitions)] + [
 
 
 class Store:
-    """Topics of its own, and a folder for index files."""
+    """Topics of its own, or those of another process, and a folder for index files."""
 
-    def __init__(self, kafka: Kafka, folder: Path) -> None:
-        self.connection = KafkaConnection(kafka.bootstrap_servers, kafka.topic_prefix())
+    def __init__(self, kafka: Kafka, folder: Path, prefix: str | None = None) -> None:
+        self.connection = KafkaConnection(kafka.bootstrap_servers, prefix or kafka.topic_prefix())
         self.folder = folder
         create_topics(self.connection, PLAN)
 
