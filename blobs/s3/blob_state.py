@@ -66,9 +66,15 @@ class BlobState:
         """Whether an attempt to free it may be under way: one begun after `since` (Unix milliseconds)."""
         return any(uuid7_milliseconds(attempt) > since for attempt in self.freeing)
 
-    def markers(self, zone: str) -> list[str]:
-        """The names of a zone's references, and of the mark that the primary has let go."""
-        return [name for name in self.names[zone] if "/ref-" in name or name.endswith("/gone")]
+    @property
+    def marks(self) -> set[str]:
+        """The names of every reference, and of the mark that the primary has let go."""
+        objects = (name for objects in self.names.values() for name in objects)
+        return {name for name in objects if "/ref-" in name or name.endswith("/gone")}
+
+    def is_whole_in(self, zone: str) -> bool:
+        """Whether that zone has every block in its full size, and every mark."""
+        return self.blocks.get(zone, {}) == self.sizes and self.marks <= set(self.names.get(zone, ()))
 
     def references_of(self, zone: str, holder: bytes) -> list[str]:
         """The names of that holder's references in a zone."""

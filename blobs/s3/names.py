@@ -22,8 +22,12 @@ _NOTE = re.compile(r"repair/([^/]+)/([0-9a-f]{32})")
 
 def folder(blob: bytes) -> str:
     """What the names of everything about a blob begin with."""
-    name = blob.hex()
-    return f"{BLOBS}{name[-2:]}/{name}/"
+    return f"{BLOBS}{shard_of(blob)}/{blob.hex()}/"
+
+
+def shard_of(blob: bytes) -> str:
+    """Which of SHARDS the blob is in."""
+    return f"{blob[-1]:02x}"
 
 
 def block(blob: bytes, number: int) -> str:

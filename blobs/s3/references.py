@@ -46,7 +46,9 @@ class References:
             await zone.put(name)
 
         try:
-            await self._zones.quorum("referring to", blob, put)
+            answers = await self._zones.quorum("referring to", blob, put)
+            if answers.failed:
+                await self._notes.write(blob, answers.failed.keys())
             state = await self._decided(blob)
             half_freed = state.freeing and _is_last(state, holder)
             if half_freed or not any(state.blocks.values()):

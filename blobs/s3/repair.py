@@ -86,9 +86,9 @@ class Repairer:
         async for blob, state in compare(list(self._zones.by_name.values())):
             if uuid7_milliseconds(blob) >= limit:
                 continue
-            sizes, targets = state.sizes, self._zones.placement.targets(blob)
+            targets = self._zones.placement.targets(blob)
             for name in targets:
-                if state.blocks[name] != sizes or _is_unneeded(state):
+                if not state.is_whole_in(name) or _is_unneeded(state):
                     await self._attempt(self._mend, name, blob, done)
             for name, objects in state.names.items():
                 if objects and name not in targets:
@@ -140,6 +140,10 @@ class Repairer:
             copied.append(block)
             done.blocks += 1
             done.bytes += len(good)
+        for mark in sorted(state.marks - set(state.names[zone.name])):
+            # It may have been removed where this zone was away: better kept too long than forgotten.
+            await zone.put(mark)
+            copied.append(mark)
         return whole and await self._still_needed(zone, blob, copied)
 
     async def _good_copy(
@@ -172,19 +176,13 @@ class Repairer:
         return False
 
     async def _move_out(self, zone: Zone, blob: bytes, done: Repaired) -> bool:
-        """Take a blob out of a zone where it does not belong, once all is where it does: copies were made
-        by `_mend`, what is known of references is copied here."""
+        """Take a blob out of a zone where it does not belong, once all of it is where it does."""
         everyone = self._zones.by_name.values()
         state = BlobState.of(blob, {one.name: await one.list_all(names.folder(blob)) for one in everyone})
         if state.being_freed(self._stale()) or _is_unneeded(state):
             return False
-        targets = self._zones.placement.targets(blob)
-        if any(state.blocks[name].keys() != state.sizes.keys() for name in targets):
+        if not all(state.is_whole_in(name) for name in self._zones.placement.targets(blob)):
             return False
-        for marker in state.markers(zone.name):
-            for name in targets:
-                if marker not in state.names[name]:
-                    await self._zones.by_name[name].put(marker)
         await zone.remove(state.names[zone.name])
         done.moved += 1
         return True

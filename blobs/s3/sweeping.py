@@ -13,7 +13,7 @@ from schemas.ids import uuid7_milliseconds
 from schemas.manifest import Extent
 
 ID_BYTES = 16
-AT_ONCE = 8  # blobs removed at the same time
+AT_ONCE = 8  # shards listed, blobs removed at the same time
 
 
 class _Shard(Sequence[bytes]):
@@ -43,23 +43,25 @@ class Candidates:
 
     def __init__(self, before: int) -> None:
         self._before = before
-        self._shards: list[_Shard] = []
+        self._shards: dict[str, _Shard] = {}
 
     async def list(self, zones: Sequence[Zone]) -> None:
         """List them. What lies only in a zone that is away is left to the next sweep. Raises
         ServiceUnavailable when no zone can be listed."""
-        for shard in names.SHARDS:
-            listed = await asyncio.gather(
-                *(self._list(zone, shard) for zone in zones), return_exceptions=True
-            )
-            found = [blobs for blobs in listed if not isinstance(blobs, BaseException)]
-            failed = [failure for failure in listed if isinstance(failure, BaseException)]
-            for failure in failed:
-                if not isinstance(failure, ZoneFailed):
-                    raise failure
-            if not found:
-                raise unavailable("listing blobs", [one for one in failed if isinstance(one, ZoneFailed)])
-            self._shards.append(_Shard(set().union(*found)))
+        await at_once(names.SHARDS, lambda shard: self._list_everywhere(zones, shard), AT_ONCE)
+
+    async def _list_everywhere(self, zones: Sequence[Zone], shard: str) -> None:
+        async def attempt(zone: Zone) -> set[bytes] | ZoneFailed:
+            try:
+                return await self._list(zone, shard)
+            except ZoneFailed as failure:
+                return failure
+
+        listed = await asyncio.gather(*map(attempt, zones))
+        found = [blobs for blobs in listed if not isinstance(blobs, ZoneFailed)]
+        if not found:
+            raise unavailable("listing blobs", [one for one in listed if isinstance(one, ZoneFailed)])
+        self._shards[shard] = _Shard(set().union(*found))
 
     async def _list(self, zone: Zone, shard: str) -> set[bytes]:
         """Blobs of a shard in a zone. Ids begin with their time, so the list ends where `before` does."""
@@ -82,9 +84,9 @@ class Candidates:
         """These are needed."""
         for extent in extents:
             if extent.blob:
-                self._shards[extent.blob[-1]].mark(extent.blob)
+                self._shards[names.shard_of(extent.blob)].mark(extent.blob)
 
     async def sweep(self, references: References) -> int:
         """Remove what was not marked; returns the bytes freed. Raises ServiceUnavailable: sweep again."""
-        leftovers = (blob for shard in self._shards for blob in shard.leftovers())
+        leftovers = (blob for shard in self._shards.values() for blob in shard.leftovers())
         return sum(await at_once(leftovers, lambda blob: references.remove(blob, self._before), AT_ONCE))

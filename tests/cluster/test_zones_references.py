@@ -44,6 +44,12 @@ async def live(*manifests: Manifest) -> AsyncIterator[list[Manifest]]:
     yield list(manifests)
 
 
+def empty(endpoint: ZoneEndpoint) -> None:
+    with client(endpoint) as zone:
+        for name in stored(endpoint):
+            zone.remove_object(endpoint.bucket, name)
+
+
 def put(endpoint: ZoneEndpoint, name: str) -> None:
     with client(endpoint) as zone:
         zone.put_object(endpoint.bucket, name, io.BytesIO(), 0)
@@ -144,6 +150,15 @@ def test_what_a_zone_missed_of_a_reference_another_quorum_still_tells(
         hurt_zones.processes[1].kill()
         assert await blobs.free(source) == 0  # zone-c knows
         assert await blobs.read(shared, 0, SIZE) == data
+        await back(blobs, hurt_zones.processes[1])
+
+        # Once repaired, zone-a knows too, so that zone-c may be lost.
+        assert (await blobs.repairer.repair_noted()).later == 0
+        await asyncio.to_thread(empty, endpoints[2])
+        assert await blobs.free(source) == 0
+        assert await blobs.read(shared, 0, SIZE) == data
+        assert await blobs.free(shared) >= SIZE
+        assert await everything(endpoints) == [{}, {}, {}]
 
     in_zones(tmp_path, hurt_zones, scenario)
 
