@@ -34,14 +34,21 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     with data.lock():
         secret = settings.root_secret_key
         root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
-        engine = Engine(settings, data)
-        await engine.start()
-        blobs = open_blobs(settings, data, engine.keys)
-        await blobs.start()
-        services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
-        try:
-            yield Store(services.services.producer, services.services.reader, root.credential.principal.id)
-        finally:
-            await engine.stop()
-            services.close()
-            await blobs.close()
+        async with open_parts(settings, data) as (_, parts):
+            yield Store(parts.services.producer, parts.services.reader, root.credential.principal.id)
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, data: DataDir) -> AsyncIterator[tuple[Engine, EmbeddedServices]]:
+    """The engine of a data folder that is there and ours alone, and what stands on it; closed in order."""
+    engine = Engine(settings, data)
+    await engine.start()
+    blobs = open_blobs(settings, data, engine.keys)
+    await blobs.start()
+    services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
+    try:
+        yield engine, services
+    finally:
+        await engine.stop()
+        services.close()
+        await blobs.close()

@@ -14,8 +14,8 @@ from gateway.request import Request
 from schemas.events import Origin
 from schemas.ids import uuid7
 from strandline.data_dir import DataDir
-from strandline.engine import Engine
-from strandline.services import EmbeddedServices, open_blobs
+from strandline.embedded import open_parts
+from strandline.services import EmbeddedServices
 from strandline.settings import Settings
 
 MIB = 1024**2
@@ -116,19 +116,10 @@ async def _main(folder: Path, scenario: Scenario) -> None:
     settings = Settings(data_dir=folder / "data")
     data = DataDir(settings.data_dir)
     data.create()
-    engine = Engine(settings, data)
-    await engine.start()
-    blobs = open_blobs(settings, data, engine.keys)
-    await blobs.start()
-    services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
-    try:
+    async with open_parts(settings, data) as (_, services):
         client = Client(services)
         await client.services.producer.create_bucket("bucket", ROOT.id, client.origin())
         await scenario(client)
-    finally:
-        await engine.stop()
-        services.close()
-        await blobs.close()
 
 
 def md5(data: bytes) -> str:

@@ -1,6 +1,5 @@
 """An embedded store inside the test process: the real engines, no HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,8 +8,9 @@ from ingest.producer import Producer
 from query.reader import Reader
 from schemas.events import Origin
 from strandline.data_dir import DataDir
+from strandline.embedded import open_parts
 from strandline.engine import Engine
-from strandline.services import EmbeddedServices, open_blobs
+from strandline.services import EmbeddedServices
 from strandline.settings import Settings
 
 ORIGIN = Origin(bytes(16), "owner", "127.0.0.1", "Test")
@@ -32,14 +32,5 @@ async def embedded_store(folder: Path, **settings: object) -> AsyncIterator[Stor
     chosen = Settings(data_dir=folder, segment_bytes=1024 * 1024, **settings)  # type: ignore[arg-type]
     data = DataDir(folder)
     data.create()
-    engine = Engine(chosen, data)
-    await engine.start()
-    blobs = open_blobs(chosen, data, engine.keys)
-    await blobs.start()
-    services = EmbeddedServices(chosen, data, engine.submitter, blobs, engine.keys)
-    try:
+    async with open_parts(chosen, data) as (engine, services):
         yield Store(engine, services)
-    finally:
-        await asyncio.wait_for(engine.stop(), 30)
-        services.close()
-        await blobs.close()
