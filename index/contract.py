@@ -1,4 +1,4 @@
-"""The port of the index. Engines: `index.sqlite`, later `index.cassandra`.
+"""The port of the index. Engines: `index.sqlite`, `index.cassandra`.
 
 Keys order by the bytes of their UTF-8 (which is the order of their code points).
 """
@@ -151,9 +151,20 @@ class PendingFacts(NamedTuple):
 
 
 class IndexWriter(Protocol):
-    """The materializer's side. One writer per partition; a batch is written between begin and commit.
+    """The materializer's side. One writer per partition; a batch is written between two commits.
 
-    Where a partition can change hands, every call raises PartitionLost once another writer has it.
+    What every engine promises:
+    - A batch is decided once. Of a crash before its commit nothing is left; after it all of the batch is
+      there, with its position, facts and receipts. So no event is ever decided against a state that contains
+      it: what `position` has passed is not applied again, and its outcomes are in `pending_facts`.
+    - What one event changes of a key becomes visible at once. Keys of one batch may become visible one after
+      the other, while `commit` is under way; all of them are when it returns.
+    - Writing the same batch again changes nothing.
+    - Where a partition can change hands, whoever opens it fences the writer before: that one's `commit`
+      raises PartitionLost and has changed nothing that its successor does not know of.
+
+    A commit that raises ServiceUnavailable may have happened, or may yet happen. Then every call raises
+    PartitionLost: close the writer, open another one, and go on from its position.
     """
 
     async def position(self, topic: str, partition: int) -> int:
@@ -178,8 +189,9 @@ class IndexWriter(Protocol):
         """Write rows; nothing of it is visible to readers, or survives a crash, before `commit`."""
 
     async def commit(self, topic: str, partition: int, next_offset: int, facts: PendingFacts | None) -> None:
-        """Make what was written since the last commit visible, together with the new position and the
-        batch's facts: all of it or none. Durable at the latest with the next `checkpoint`."""
+        """Make what was written since the last commit visible, together with the new position, which lies
+        beyond the last one, and the batch's facts: all of it or none. Durable at the latest with the next
+        `checkpoint`."""
 
     async def rollback(self) -> None:
         """Forget what was written since the last commit."""
@@ -266,10 +278,11 @@ class IndexReader(Protocol):
         """Whether the bucket holds any version or delete marker."""
 
     async def applied(self, topic: str, partition: int) -> int:
-        """The position: offset of the first event that is not applied yet."""
+        """The offset below which every event is applied and visible. It may lag a commit for a moment."""
 
     def all_versions(self, batch: int = 1000) -> AsyncIterator[list[tuple[bytes, ObjectVersion]]]:
-        """Every row of `objects` with its bucket id, for the collector and for verification."""
+        """Every row of `objects` with its bucket id, for the collector and for verification. What is written
+        during the walk may be missing or come twice."""
 
     def all_parts(self, batch: int = 1000) -> AsyncIterator[list[Part]]:
         """Every part of every upload in progress."""

@@ -1,4 +1,5 @@
-"""What one process of a cluster does for all: finish deletions of buckets that their gateway did not.
+"""What one process of a cluster does for all: finish deletions of buckets that their gateway did not, keep
+shards of the index small, copy blobs again.
 
 Every worker may; the one that is given the only partition of `dead-letters` in the group HOUSEKEEPERS does.
 Should two of them overlap for a moment, while one is being replaced, then they do the same thing twice.
@@ -13,6 +14,7 @@ from access.keyring import KeyRing
 from blobs.s3.store import S3Blobs
 from bus.contract import Feed
 from index.cassandra.index import CassandraIndex
+from index.cassandra.shard_keeper import ShardKeeper
 from ingest.ports import Ports
 from processors.bucket_keeper import BucketKeeper
 from schemas.errors import ServiceUnavailable, StorageFull
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 HOUSEKEEPERS = "housekeepers"
 FENCE_SECONDS = 60.0  # longer than a deletion of a bucket may take
 REPAIR_SECONDS = 60.0
+SHARD_SECONDS = 10.0
 
 
 class Housekeeper:
@@ -43,7 +46,7 @@ class Housekeeper:
         log.info("this worker keeps house now")
         blobs = open_zone_blobs(self._cluster, self._keys)
         await blobs.start()
-        tasks = [_running(self._keep_buckets()), _running(_repair(blobs))]
+        tasks = [_running(self._keep_buckets()), _running(self._keep_shards()), _running(_repair(blobs))]
         try:
             await feed.wait_ended()
         finally:
@@ -62,6 +65,17 @@ class Housekeeper:
             except ServiceUnavailable as error:
                 outage.failed(error)
             await asyncio.sleep(FENCE_SECONDS)
+
+    async def _keep_shards(self) -> None:
+        keeper = ShardKeeper(self._index.client, self._index.pace)
+        outage = Outage(log, "shards that have grown wait", "shards are split again")
+        while True:
+            try:
+                await keeper.step()
+                outage.worked()
+            except ServiceUnavailable as error:
+                outage.failed(error)
+            await asyncio.sleep(SHARD_SECONDS)
 
     @asynccontextmanager
     async def _open_ports(self) -> AsyncIterator[Ports]:

@@ -6,6 +6,7 @@ from cassandra.cluster import Session
 
 from index.cassandra.client import Client, Connection, open_session
 from index.cassandra.journal import Place
+from index.cassandra.keyspaces import active_keyspace
 from index.cassandra.reader import CassandraReader
 from index.cassandra.schema import check_schema
 from index.cassandra.sharding import Pace, ShardMaps
@@ -52,7 +53,9 @@ class CassandraIndex:
 def _open(connection: Connection) -> Session:
     session = open_session(connection, connection.keyspace)
     try:
-        check_schema(session, connection.keyspace)
+        keyspace = active_keyspace(session, connection.keyspace)
+        session.set_keyspace(keyspace)
+        check_schema(session, keyspace)
     except BaseException:
         session.cluster.shutdown()
         raise

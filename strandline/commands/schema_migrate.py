@@ -18,16 +18,18 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     with needs_cluster():
         from index.cassandra.client import open_session
+        from index.cassandra.keyspaces import active_keyspace
         from index.cassandra.schema import SCHEMA_VERSION, migrate
         from strandline.cluster_connections import cassandra_connection, cluster_of
 
     cassandra = cluster_of(settings).cassandra
     session = open_session(cassandra_connection(cassandra))
     try:
-        taken = migrate(session, cassandra.keyspace, cassandra.datacenter, cassandra.replication_factor)
+        keyspace = active_keyspace(session, cassandra.keyspace)
+        taken = migrate(session, keyspace, cassandra.datacenter, cassandra.replication_factor)
     finally:
         session.cluster.shutdown()
     for version in taken:
         print(f"made version {version}")
-    print(f"keyspace {cassandra.keyspace} has schema version {SCHEMA_VERSION}")
+    print(f"keyspace {keyspace} has schema version {SCHEMA_VERSION}")
     return 0
