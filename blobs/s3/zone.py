@@ -156,9 +156,9 @@ class Zone:
         try:
             return await self._run(self._threads, function, seconds)
         except ZoneFailed as failure:
-            if failure.passing or failure.full:
+            if failure.passing:
                 self.breaker.failed(str(failure))
-            else:
+            elif not failure.full:  # a full zone answers soon, and still reads
                 self.breaker.trip(str(failure))
             raise
         finally:

@@ -9,8 +9,9 @@ import pytest
 from access.keyring import KeyRing
 from blobs.s3.endpoint import ZoneEndpoint
 from blobs.s3.store import S3Blobs
+from compose.native.minio import Zone
 from compose.native.process import Process
-from schemas.errors import ServiceUnavailable
+from schemas.errors import ServiceUnavailable, StorageFull
 from schemas.manifest import Manifest
 from tests.cluster.services import Zones
 from tests.cluster.zone_blobs import (
@@ -20,10 +21,12 @@ from tests.cluster.zone_blobs import (
     endpoints_of,
     in_zones,
     notes,
+    one_map,
     open_blobs,
     run,
     write,
 )
+from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
 pytestmark = pytest.mark.cluster
 
@@ -51,7 +54,7 @@ def test_with_one_zone_away_writes_and_reads_go_on_and_the_copies_are_made_later
         second = await write(blobs, key, data)
         assert await blobs.read(second, 0, SIZE) == data
         assert await blobs.read(first, 100, 3_000_000) == before[100:3_000_100]
-        assert time.monotonic() - begun < TIMING.answer
+        assert time.monotonic() - begun < TIMING.deadline
         noted = f"repair/zone-c/{second.extents[0].blob.hex()}"
         assert all(noted in notes(endpoint) for endpoint in endpoints[:2])
 
@@ -117,18 +120,23 @@ def test_with_two_zones_away_writes_are_refused_in_time_and_resume_by_themselves
     in_zones(tmp_path, hurt_zones, scenario)
 
 
-def test_a_paused_zone_costs_no_read_more_than_its_patience(hurt_zones: Zones, tmp_path: Path) -> None:
+def test_a_paused_zone_costs_only_the_first_reads_its_patience(hurt_zones: Zones, tmp_path: Path) -> None:
     async def scenario(blobs: S3Blobs, key: str, endpoints: list[ZoneEndpoint]) -> None:
-        data = os.urandom(200_000)
-        manifests = [await write(blobs, key, data) for _ in range(20)]
+        data = os.urandom(100_000)
+        places = one_map(endpoints).targets
+        manifests: list[Manifest] = []
+        while len(manifests) < 15:
+            manifest = await write(blobs, key, data)
+            if places(manifest.extents[0].blob)[0] == "zone-b":  # whom a read asks first
+                manifests.append(manifest)
         hurt_zones.processes[1].pause()
-        times = []
+        slow = 0
         for manifest in manifests:
             begun = time.monotonic()
             assert await blobs.read(manifest, 0, len(data)) == data
-            times.append(time.monotonic() - begun)
-        assert max(times) < 2 * TIMING.patience + 1
-        assert sum(one > TIMING.patience for one in times) <= 3  # then its breaker is open
+            slow += time.monotonic() - begun > TIMING.patience
+        assert slow <= 5  # three open its breaker; the others are left to a busy machine
+        assert list(blobs.zones_away()) == ["zone-b"]
 
     in_zones(tmp_path, hurt_zones, scenario)
 
@@ -161,3 +169,37 @@ def test_wrong_credentials_of_one_zone_are_told_and_the_others_serve(zones: Zone
             assert "refuses" in blobs.zones_away()["zone-c"]
 
     run(tmp_path, body)
+
+
+def test_full_zones_refuse_writes_as_full_and_go_on_reading(zones: Zones, tmp_path: Path) -> None:
+    server = Server(tmp_path / "zone", tmp_path / "log", "--no-audit")
+    full = Server(tmp_path / "zone", tmp_path / "log", "--no-audit", STRANDLINE_MIN_FREE_BYTES=str(1 << 60))
+    full.port = server.port
+    names = [zone.name for zone in zones.zones]
+    here = endpoints_of([Zone(name, server.endpoint, ACCESS_KEY, SECRET_KEY) for name in names])
+    data = os.urandom(SIZE)
+
+    async def body(keys: KeyRing, key: str) -> None:
+        server.start()
+        async with open_blobs(here, keys) as blobs:
+            manifest = await write(blobs, key, data)
+        assert server.stop() == 0
+        full.start()
+        async with open_blobs(here, keys) as blobs:
+            for _ in range(5):
+                with pytest.raises(StorageFull):
+                    await write(blobs, key, data)
+            assert await blobs.read(manifest, 0, SIZE) == data
+            assert blobs.zones_away() == {}
+        mixed = [*here[:1], *endpoints_of(zones.zones)[1:]]
+        async with open_blobs(mixed, keys) as blobs:
+            second = await write(blobs, key, data)  # two have room
+            assert await blobs.read(second, 0, SIZE) == data
+            assert notes(mixed[1]) == {f"repair/zone-a/{second.extents[0].blob.hex()}"}
+            assert blobs.zones_away() == {}
+
+    try:
+        run(tmp_path, body)
+    finally:
+        server.kill()
+        full.kill()
