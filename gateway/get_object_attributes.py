@@ -5,6 +5,8 @@ The parts of a multipart object are listed in pages, each with its checksum.
 
 from collections.abc import Mapping
 
+import msgspec
+
 from gateway.checksums import CHECKSUM_ELEMENTS, type_element, value_element
 from gateway.conditions import check_read
 from gateway.dates import http_date
@@ -56,10 +58,12 @@ def attributes_wanted(headers: Mapping[str, str]) -> frozenset[str]:
 
 
 def _attributes(version: ObjectVersion, wanted: frozenset[str]) -> str:
-    """Everything but the parts. The ETag has no quotes here, unlike everywhere else."""
+    """Everything but the parts. Unlike everywhere else the ETag has no quotes here, and a composite checksum
+    does not end in the number of parts: that stands beside it."""
     content = f"<ETag>{escape(version.etag)}</ETag>" if "ETag" in wanted else ""
     if "Checksum" in wanted and version.checksum is not None:
-        content += f"<Checksum>{value_element(version.checksum)}{type_element(version.checksum)}</Checksum>"
+        bare = msgspec.structs.replace(version.checksum, value=version.checksum.value.partition("-")[0])
+        content += f"<Checksum>{value_element(bare)}{type_element(bare)}</Checksum>"
     if "StorageClass" in wanted:
         content += f"<StorageClass>{escape(version.attributes.storage_class)}</StorageClass>"
     if "ObjectSize" in wanted:
