@@ -1,6 +1,7 @@
 """SIGKILL at random moments, again and again: no acknowledged write is lost, nothing is half there.
 
-ROUNDS sets how many: 50 by default, and a fifth of that with two worker processes. SEED repeats a run.
+STRANDLINE_TEST_ROUNDS sets how many: 50 by default, and a fifth of that with two worker processes.
+STRANDLINE_TEST_SEED repeats a run.
 """
 
 import os
@@ -17,8 +18,8 @@ from tests.faults.writers import Writer
 from tests.s3.raw import Raw
 from tests.server import ACCESS_KEY, SECRET_KEY, Server, strandline
 
-ROUNDS = int(os.environ.get("ROUNDS", "50"))
-SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
+ROUNDS = int(os.environ.get("STRANDLINE_TEST_ROUNDS", "50"))
+SEED = int(os.environ.get("STRANDLINE_TEST_SEED") or random.SystemRandom().randrange(2**32))
 WRITERS = 4
 VERIFY_EVERY = 25  # rounds between proofs that the index equals the replay
 PLAIN, VERSIONED = "plain", "versioned"
@@ -67,7 +68,7 @@ def write_until_killed(server: Server, writers: list[Writer], chosen: random.Ran
 @pytest.mark.timeout(60 + ROUNDS * 30)
 @pytest.mark.parametrize(("workers", "rounds"), [(1, ROUNDS), (2, max(1, ROUNDS // 5))])
 def test_nothing_acknowledged_is_lost(tmp_path: Path, workers: int, rounds: int) -> None:
-    print(f"SEED={SEED}")
+    print(f"STRANDLINE_TEST_SEED={SEED}")
     chosen = random.Random(f"{SEED}-{workers}")
     server = Server(tmp_path / "data", tmp_path / "log", "--workers", str(workers))
     ledger = Ledger()

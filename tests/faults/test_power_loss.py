@@ -5,7 +5,7 @@ Each round is several lives of one data folder. Every call to the disk may be th
 goes, also during recovery. Afterwards: every acknowledged write is there with its bytes, the one under way
 whole or absent; the index is equal to a replay of the log from its beginning; the audit trail has exactly
 one line for every event ever applied, with the outcome that the replay decides; no bytes are left that
-nothing names. STRANDLINE_TORTURE_ROUNDS asks for more rounds, STRANDLINE_TORTURE_SEED for a given one.
+nothing names. STRANDLINE_TEST_ROUNDS asks for more rounds, STRANDLINE_TEST_SEED for a given one.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ from tests.faults.machine import IndexStates, Machine
 from tests.faults.power_clients import Client, History, Version
 from tests.store import ORIGIN, Store
 
-ROUNDS = int(os.environ.get("STRANDLINE_TORTURE_ROUNDS", "30"))
-FIRST_SEED = int(os.environ.get("STRANDLINE_TORTURE_SEED", "1"))
+ROUNDS = int(os.environ.get("STRANDLINE_TEST_ROUNDS", "30"))
+FIRST_SEED = int(os.environ.get("STRANDLINE_TEST_SEED", "1"))
 LIVES = 4
 CLIENTS = 4
 CALLS = (1, 4, 16, 64, 256, 512)  # up to so many calls to the disk until the power is cut
