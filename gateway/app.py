@@ -20,6 +20,7 @@ from gateway.configurations.cors import cors_headers
 from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
 from gateway.flow_control import Connections
 from gateway.in_progress import InProgress
+from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.operations import Level
 from gateway.presigned_headers import fold_presigned
 from gateway.registry import Handler, Registry
@@ -192,6 +193,8 @@ class Application:
         check_unbuilt(request.headers)
         if request.operation in WRITES and not ACL_HEADERS.isdisjoint(request.headers):
             request.acl = await acl_of_write(request)
+        if request.operation in WRITES and not LOCK_HEADERS.isdisjoint(request.headers):
+            request.lock = await lock_of_write(request)
         owner = request.headers.get(EXPECTED_OWNER)
         if owner is not None and request.bucket and request.operation != "CreateBucket":
             bucket = await self._services.reader.bucket(request.bucket)

@@ -18,6 +18,7 @@ from gateway.request import Request, Response
 from gateway.xml import DECLARATION, NAMESPACE, document, escape, parse
 from gateway.xml_structs import read_struct
 from schemas.configurations.acl import ACL, BucketAcl
+from schemas.configurations.object_lock import ObjectLockConfiguration
 from schemas.configurations.ownership_controls import ENFORCED, OWNERSHIP_CONTROLS, OwnershipControls
 from schemas.configurations.tagging import TAGGING, Tagging, TagSet
 from schemas.errors import (
@@ -31,6 +32,7 @@ from schemas.rows import Bucket, Grant
 
 CONFIGURATION_LIMIT = 64 * 1024  # bytes of an XML body
 MAX_BUCKETS = 10_000
+LOCK_HEADER = "x-amz-bucket-object-lock-enabled"
 OWNERSHIP_HEADER = "x-amz-object-ownership"
 DEFAULT_REGION = "us-east-1"  # the one region that LocationConstraint names by being empty
 
@@ -42,11 +44,15 @@ async def create_bucket(request: Request) -> Response:
     tags = check_configuration(await whole(request, CONFIGURATION_LIMIT), request.services.region)
     controls = asked_ownership(request.headers)
     acl = asked_acl(request, controls)
+    locked = asked_lock(request.headers)
     producer, origin = request.services.producer, request.origin()
     bucket = await producer.create_bucket(name, request.principal.id, origin)
     # Until they are set the bucket is closed, so a crash in between opens nothing.
     if controls != ENFORCED:
         await producer.configure_bucket(bucket, OWNERSHIP_CONTROLS, controls, origin)
+    if locked:
+        bucket = await producer.set_versioning(bucket, "enabled", origin)
+        await producer.lock_bucket(bucket, ObjectLockConfiguration("Enabled"), origin)
     if acl is not None:
         await producer.configure_bucket(bucket, ACL, BucketAcl(acl), origin)
     if tags is not None:
@@ -65,6 +71,16 @@ def asked_ownership(headers: Mapping[str, str]) -> OwnershipControls:
             ArgumentName=OWNERSHIP_HEADER,
             ArgumentValue=named,
         ) from None
+
+
+def asked_lock(headers: Mapping[str, str]) -> bool:
+    """Whether a new bucket is to have Object Lock. Raises InvalidArgument."""
+    text = headers.get(LOCK_HEADER, "false").lower()
+    if text not in ("true", "false"):
+        raise InvalidArgument(
+            f"Invalid {LOCK_HEADER} header: {text}", ArgumentName=LOCK_HEADER, ArgumentValue=text
+        )
+    return text == "true"
 
 
 def asked_acl(request: Request, controls: OwnershipControls) -> tuple[Grant, ...] | None:

@@ -64,6 +64,11 @@ NOTES: dict[str, str] = {
     "PutBucketMetricsConfiguration": "Validated, kept and given back. **Nothing is counted by it yet.**",
     "PutBucketReplication": "Validated, kept and given back; versioning must be enabled, and stays so as "
     "long as there is one. Destinations are not asked whether they exist. **Nothing is replicated yet.**",
+    "GetObjectLegalHold": "As GetObjectRetention.",
+    "PutObjectLegalHold": "In force once answered.",
+    "PutObjectLockConfiguration": "In force for every version made once it is answered; a year is 365 days.",
+    "PutObjectRetention": "Decided atomically with deletes. Nobody shortens or ends COMPLIANCE; GOVERNANCE "
+    "gives way to x-amz-bypass-governance-retention.",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
     "GetBucketPolicyStatus": "What the policy would do by AWS's definition of public.",
     "GetPublicAccessBlock": "All four switches are on in a new bucket.",

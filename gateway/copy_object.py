@@ -40,6 +40,7 @@ async def copy_object(request: Request) -> Response:
         attributes_of(headers) if replace else _kept(found, headers),
         tags=tags_of(headers) if replace_tags else found.attributes.tags,
         acl=request.acl,
+        lock=request.lock,
     )
     result = await services.producer.copy_object(
         bucket, request.key, found, attributes, request.origin(), algorithm, condition

@@ -3,6 +3,7 @@
 from gateway.conditions import delete_condition
 from gateway.get_object import version_parameter
 from gateway.object_headers import DELETE_MARKER, Headers
+from gateway.object_lock_headers import bypasses
 from gateway.request import Request, Response
 
 
@@ -12,7 +13,9 @@ async def delete_object(request: Request) -> Response:
     bucket = await services.reader.bucket(request.bucket)
     version = version_parameter(request.query)
     condition = delete_condition(request.headers)
-    result = await services.producer.delete_object(bucket, request.key, request.origin(), version, condition)
+    result = await services.producer.delete_object(
+        bucket, request.key, request.origin(), version, condition, bypasses(request.headers)
+    )
     headers: Headers = []
     if result.delete_marker:
         headers.append(DELETE_MARKER)

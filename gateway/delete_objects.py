@@ -9,6 +9,7 @@ from gateway.conditions import single_etag
 from gateway.copy_source import KEY_LIMIT
 from gateway.errors import s3_error
 from gateway.object_headers import XML_TYPE
+from gateway.object_lock_headers import bypasses
 from gateway.payload_headers import require_digest
 from gateway.request import Request, Response
 from gateway.xml import Element, document, escape, parse
@@ -50,11 +51,12 @@ async def delete_objects(request: Request) -> Response:
     require_digest(request.headers)
     wanted, quiet = parse_delete(await whole(request, BODY_LIMIT))
     origin = request.origin()
+    bypass = bypasses(request.headers)
     outcomes: list[str] = []
     for first in range(0, len(wanted), TOGETHER):
         group = wanted[first : first + TOGETHER]
         outcomes += await asyncio.gather(
-            *(_delete(services.producer, bucket, one, origin, quiet) for one in group)
+            *(_delete(services.producer, bucket, one, origin, quiet, bypass) for one in group)
         )
     return Response(200, [XML_TYPE], document("DeleteResult", "".join(outcomes)))
 
@@ -84,7 +86,9 @@ def _wanted(element: Element) -> Wanted:
     return Wanted(key, element.value("VersionId"), element.value("ETag"), unbuilt)
 
 
-async def _delete(producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool) -> str:
+async def _delete(
+    producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool, bypass: bool
+) -> str:
     """Delete one object; what became of it, as an element."""
     try:
         if one.unbuilt:
@@ -95,7 +99,7 @@ async def _delete(producer: Producer, bucket: Bucket, one: Wanted, origin: Origi
             # Not as in DeleteObject: AWS answers so here, for an empty element too.
             raise NoSuchVersion("The specified version does not exist.")
         condition = Condition(if_match=single_etag(one.etag)) if one.etag else None
-        result = await producer.delete_object(bucket, one.key, origin, one.version, condition)
+        result = await producer.delete_object(bucket, one.key, origin, one.version, condition, bypass)
     except Exception as error:  # one key that fails must not hide what became of the others
         return _error(one, error)
     return "" if quiet else _deleted(one, result)

@@ -273,6 +273,19 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     errors.NoSuchWebsiteConfiguration: S3Error(
         "NoSuchWebsiteConfiguration", 404, "The specified bucket does not have a website configuration"
     ),
+    errors.NoSuchObjectLockConfiguration: S3Error(
+        "NoSuchObjectLockConfiguration",
+        404,
+        "The specified object does not have a ObjectLock configuration",
+    ),
+    errors.ObjectLockConfigurationNotFound: S3Error(
+        "ObjectLockConfigurationNotFoundError",
+        404,
+        "Object Lock configuration does not exist for this bucket",
+    ),
+    errors.ObjectLocked: S3Error(
+        "AccessDenied", 403, "Access Denied because object protected by object lock."
+    ),
     errors.OperationAborted: S3Error(
         "OperationAborted",
         409,

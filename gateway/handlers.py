@@ -13,6 +13,7 @@ from gateway import (
     listing,
     multipart,
     object_acl,
+    object_lock,
     object_tagging,
     post_object,
     put_object,
@@ -40,6 +41,7 @@ from gateway.configurations import (
     tagging,
     website,
 )
+from gateway.configurations import object_lock as bucket_object_lock
 from gateway.registry import Handler
 
 MODULES: tuple[ModuleType, ...] = (
@@ -47,6 +49,7 @@ MODULES: tuple[ModuleType, ...] = (
     acl,
     analytics,
     bucket,
+    bucket_object_lock,
     copy_object,
     cors,
     delete_object,
@@ -64,6 +67,7 @@ MODULES: tuple[ModuleType, ...] = (
     multipart,
     notification,
     object_acl,
+    object_lock,
     object_tagging,
     ownership_controls,
     policy,

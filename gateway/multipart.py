@@ -28,7 +28,7 @@ async def create_multipart_upload(request: Request) -> Response:
     """CreateMultipartUpload."""
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
-    attributes = attributes_of(request.headers, request.acl)
+    attributes = attributes_of(request.headers, request.acl, request.lock)
     algorithm = algorithm_asked(request.headers)
     kind = type_asked(request.headers)
     upload = await services.producer.create_upload(

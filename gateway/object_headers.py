@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from gateway.archived import restore_header
 from gateway.dates import http_date
+from gateway.object_lock_headers import lock_headers
 from gateway.tags import tags_of
 from schemas.errors import InvalidRedirectLocation, InvalidStorageClass, MetadataTooLarge
-from schemas.rows import Attributes, Bucket, Grant, ObjectVersion
+from schemas.rows import Attributes, Bucket, Grant, ObjectLock, ObjectVersion
 
 METADATA_LIMIT = 2048  # bytes of UTF-8, names (without prefix) and values together
 REDIRECT_LIMIT = 2048  # characters
@@ -56,8 +57,13 @@ Headers = list[tuple[str, str]]
 
 
 # --- in ------------------------------------------------------------------------------------------------
-def attributes_of(headers: Mapping[str, str], acl: tuple[Grant, ...] | None = None) -> Attributes:
-    """What the headers of a write say about the object, with the ACL that they were found to ask for.
+def attributes_of(
+    headers: Mapping[str, str],
+    acl: tuple[Grant, ...] | None = None,
+    lock: ObjectLock | None = None,
+) -> Attributes:
+    """What the headers of a write say about the object, with the ACL and the lock that they were found to
+    ask for.
 
     Raises MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation, and for
     tags InvalidArgument, InvalidTag, TooManyTags.
@@ -75,7 +81,7 @@ def attributes_of(headers: Mapping[str, str], acl: tuple[Grant, ...] | None = No
         _check_redirect(system["x-amz-website-redirect-location"])
     if metadata:
         check_metadata(metadata)
-    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers), acl)
+    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers), acl, lock)
 
 
 def storage_class_of(headers: Mapping[str, str]) -> str:
@@ -163,6 +169,8 @@ def version_headers(bucket: Bucket, version: ObjectVersion, length: int) -> Head
         headers.append(("x-amz-version-id", version.version))
     if attributes.tags:
         headers.append(("x-amz-tagging-count", str(len(attributes.tags))))
+    if attributes.lock is not None:
+        headers.extend(lock_headers(attributes.lock))
     if attributes.storage_class != "STANDARD":
         headers.append(("x-amz-storage-class", attributes.storage_class))
         headers.extend(restore_header(version))

@@ -26,6 +26,7 @@ from gateway.object_headers import (
     quoted,
     write_headers,
 )
+from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.payload_headers import announced_checksum, content_length
 from gateway.request import Request, Response, base_url
 from gateway.routing import check_key
@@ -121,10 +122,12 @@ def object_headers(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _attributes(request: Request, fields: Mapping[str, str], headers: dict[str, str]) -> Attributes:
-    acl = None
+    acl = lock = None
     if not ACL_HEADERS.isdisjoint(headers):
         acl = await acl_of_write(replace(request, headers=headers))
-    attributes = attributes_of(headers, acl)
+    if not LOCK_HEADERS.isdisjoint(headers):
+        lock = await lock_of_write(replace(request, headers=headers))
+    attributes = attributes_of(headers, acl, lock)
     if "tagging" in fields:
         tags = parse_tagging(fields["tagging"].encode())
         attributes = msgspec.structs.replace(attributes, tags=tags)

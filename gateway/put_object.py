@@ -14,7 +14,7 @@ async def put_object(request: Request) -> Response:
     """PutObject."""
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
-    attributes = attributes_of(request.headers, request.acl)
+    attributes = attributes_of(request.headers, request.acl, request.lock)
     condition = write_condition(request.headers)
     body = await payload(request)
     check_size(body)

@@ -14,7 +14,7 @@ from ingest.payload import Payload
 from ingest.producer import Producer
 from query.reader import Reader
 from schemas.events import Origin
-from schemas.rows import Grant
+from schemas.rows import Grant, ObjectLock
 
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
 
@@ -44,6 +44,7 @@ class Request:
     body         the RSGI protocol object; read it only through `gateway.body`
     received     bytes of the body that have come so far
     acl          of the object to be written, where the headers ask for one that is not the owner's alone
+    lock         likewise: what is to keep the object from being removed
     forms        verifies the form that signs an otherwise unsigned PostObject
     """
 
@@ -64,6 +65,7 @@ class Request:
     scheme: str = "http"
     received: int = 0
     acl: tuple[Grant, ...] | None = None
+    lock: ObjectLock | None = None
     forms: FormVerifier | None = None
 
     def origin(self) -> Origin:

@@ -6,6 +6,7 @@ Data is always encrypted at rest, so asking for AES256 is granted.
 from collections.abc import Mapping
 
 from gateway.acl_xml import ACL_HEADERS
+from gateway.object_lock_headers import LOCK_HEADERS
 from schemas.errors import InvalidArgument, NotImplementedOperation
 
 EXPECTED_OWNER = "x-amz-expected-bucket-owner"
@@ -13,8 +14,6 @@ EXPECTED_OWNER = "x-amz-expected-bucket-owner"
 # Header → values that ask for nothing beyond what is there already (lower case).
 ALLOWED_VALUES: dict[str, frozenset[str]] = {
     "x-amz-bucket-namespace": frozenset({"global"}),
-    "x-amz-bucket-object-lock-enabled": frozenset({"false"}),
-    "x-amz-object-lock-legal-hold": frozenset({"off"}),
     "x-amz-server-side-encryption": frozenset({"aes256"}),
     "x-amz-server-side-encryption-bucket-key-enabled": frozenset({"false"}),
     "x-amz-object-annotation-directive": frozenset({"copy", "exclude"}),
@@ -33,8 +32,6 @@ REFUSED: frozenset[str] = frozenset(
         "x-amz-object-lock-event-hold",
         "x-amz-object-lock-event-hold-duration-days",
         "x-amz-object-lock-event-hold-duration-years",
-        "x-amz-object-lock-mode",
-        "x-amz-object-lock-retain-until-date",
         "x-amz-server-side-encryption-aws-kms-key-id",
         "x-amz-server-side-encryption-context",
         "x-amz-server-side-encryption-customer-algorithm",
@@ -47,8 +44,7 @@ REFUSED: frozenset[str] = frozenset(
 # Headers that ask for nothing here, and why: what they would change cannot be the case.
 HARMLESS: dict[str, str] = {
     "x-amz-confirm-remove-self-bucket-access": "policies are not evaluated yet, so none locks its writer out",
-    "x-amz-bucket-object-lock-token": "no bucket has Object Lock",
-    "x-amz-bypass-governance-retention": "nothing is under retention",
+    "x-amz-bucket-object-lock-token": "Object Lock needs no token of AWS's support",
     "x-amz-request-payer": "only the bucket's owner has access, and nobody is charged",
     "x-amz-skip-destination-validation": "destinations of notifications are never asked",
 }
@@ -58,7 +54,7 @@ _KNOWN_ENCRYPTION = frozenset({"aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup
 
 # One disjointness test over a request's headers tells whether any of this matters.
 _CHECKED = REFUSED | frozenset(ALLOWED_VALUES)
-UNUSUAL: frozenset[str] = _CHECKED | ACL_HEADERS | {EXPECTED_OWNER}
+UNUSUAL: frozenset[str] = _CHECKED | ACL_HEADERS | LOCK_HEADERS | {EXPECTED_OWNER}
 
 
 def check_unbuilt(headers: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from typing import Literal
 
 from ingest.buckets import create_bucket, delete_bucket, set_versioning
-from ingest.configurations import configure_bucket
+from ingest.configurations import configure_bucket, lock_bucket
 from ingest.copy_object import copy_object
 from ingest.delete_object import delete_object
 from ingest.multipart import abort_upload, complete_upload, copy_part, create_upload, put_part
@@ -19,11 +19,12 @@ from ingest.payload import Payload
 from ingest.ports import Ports
 from ingest.put_object import put_object
 from ingest.results import CompletedPart, DeleteResult, PartResult, PutResult
-from ingest.update_object import restore, set_acl, set_tags
+from ingest.update_object import restore, set_acl, set_legal_hold, set_retention, set_tags
 from schemas.configurations.documents import encode_document
 from schemas.configurations.kinds import Kind, T
+from schemas.configurations.object_lock import ObjectLockConfiguration
 from schemas.events import Condition, Origin
-from schemas.rows import Attributes, Bucket, Grant, ObjectVersion, Upload
+from schemas.rows import Attributes, Bucket, Grant, ObjectLock, ObjectVersion, Upload
 
 
 class Producer:
@@ -101,10 +102,13 @@ class Producer:
         origin: Origin,
         version: str | None = None,
         condition: Condition | None = None,
+        bypass_governance: bool = False,
     ) -> Awaitable[DeleteResult]:
-        """Delete a key, or one version of it for good. Deleting what is not there succeeds. Raises
-        InvalidArgument for a text that cannot be a version id."""
-        return delete_object(self._ports, bucket, key, origin, version, condition)
+        """Delete a key, or one version of it for good. Deleting what is not there succeeds.
+
+        Raises InvalidArgument for a text that cannot be a version id, and ObjectLocked for a version under
+        retention or legal hold; `bypass_governance` passes over retention in GOVERNANCE mode."""
+        return delete_object(self._ports, bucket, key, origin, version, condition, bypass_governance)
 
     def create_upload(
         self,
@@ -191,6 +195,32 @@ class Producer:
         Raises NoSuchBucket, TooManyConfigurations, InvalidBucketState, ConfigurationTooLarge."""
         document = None if configuration is None else encode_document(configuration)
         return configure_bucket(self._ports, bucket, kind.name, identifier, document, origin, checked)
+
+    def lock_bucket(
+        self, bucket: Bucket, configuration: ObjectLockConfiguration, origin: Origin
+    ) -> Awaitable[None]:
+        """Give the bucket Object Lock, or another default retention. Acknowledged once every partition has
+        applied it. Raises InvalidBucketState unless versioning is enabled."""
+        return lock_bucket(self._ports, bucket, configuration, origin)
+
+    def set_retention(
+        self,
+        bucket: Bucket,
+        key: str,
+        retention: ObjectLock,
+        origin: Origin,
+        version: str | None = None,
+        bypass_governance: bool = False,
+    ) -> Awaitable[None]:
+        """Give an object, or one version of it, this retention (without a mode: none). Raises ObjectLocked
+        for less than what is in force, unless that is in GOVERNANCE mode and passed over."""
+        return set_retention(self._ports, bucket, key, retention, origin, version, bypass_governance)
+
+    def set_legal_hold(
+        self, bucket: Bucket, key: str, held: bool, origin: Origin, version: str | None = None
+    ) -> Awaitable[None]:
+        """Put an object, or one version of it, under legal hold, or take it away."""
+        return set_legal_hold(self._ports, bucket, key, held, origin, version)
 
 
 __all__ = ["CompletedPart", "Producer"]

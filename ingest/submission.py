@@ -11,11 +11,13 @@ from ingest.ports import Ports
 from schemas.errors import (
     ConditionalRequestConflict,
     InvalidObjectState,
+    InvalidRequest,
     LogUnavailable,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     NoSuchVersion,
+    ObjectLocked,
     PreconditionFailed,
     ServiceUnavailable,
     StorageFull,
@@ -113,7 +115,9 @@ async def _resolve_anew(ports: Ports, bucket: Bucket, event: KeyEventT, partitio
 
 async def announce_epoch(ports: Ports, bucket: Bucket, origin: Origin, partition: int) -> None:
     """Tell one object partition the bucket's epoch; harmless when it knows it already."""
-    event = EpochSet(origin, bucket.bucket_id, bucket.epoch, bucket.versioning, bucket.status)
+    event = EpochSet(
+        origin, bucket.bucket_id, bucket.epoch, bucket.versioning, bucket.status, lock=bucket.lock
+    )
     await ports.submitter.submit(OBJECT_VERSIONS, partition, encode_event(event))
 
 
@@ -142,6 +146,10 @@ def refusal_error(refusal: str, key: str) -> StrandlineError:
         return InvalidObjectState("Restore is not allowed for the object's current storage class")
     if refusal == "part-landed-since":
         return PartLandedSince("A part of the upload landed while it was being ended.")
+    if refusal == "object-locked":
+        return ObjectLocked("Access Denied because object protected by object lock.", Key=key)
+    if refusal == "invalid-bucket-state":
+        return InvalidRequest("Bucket is missing Object Lock Configuration")
     if refusal == "no-such-bucket":
         return NoSuchBucket("The specified bucket does not exist")
     return ConditionalRequestConflict(f"The write was refused: {refusal}.")

@@ -3,7 +3,7 @@
 from ingest.ports import Ports
 from ingest.submission import submit_key_event
 from schemas.events import ObjectUpdate, Origin
-from schemas.rows import Bucket, Grant
+from schemas.rows import Bucket, Grant, ObjectLock
 
 
 async def set_tags(
@@ -40,4 +40,33 @@ async def restore(
 
     Raises NoSuchKey, NoSuchVersion, InvalidObjectState."""
     event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, None, days)
+    await submit_key_event(ports, bucket, event)
+
+
+async def set_retention(
+    ports: Ports,
+    bucket: Bucket,
+    key: str,
+    retention: ObjectLock,
+    origin: Origin,
+    version: str | None = None,
+    bypass_governance: bool = False,
+) -> None:
+    """Give an object, or one version of it, this retention.
+
+    Raises NoSuchKey, NoSuchVersion, ObjectLocked, InvalidRequest where the bucket has no Object Lock."""
+    event = ObjectUpdate(
+        origin, bucket.bucket_id, bucket.epoch, key, version, retention=retention,
+        bypass_governance=bypass_governance,
+    )  # fmt: skip
+    await submit_key_event(ports, bucket, event)
+
+
+async def set_legal_hold(
+    ports: Ports, bucket: Bucket, key: str, held: bool, origin: Origin, version: str | None = None
+) -> None:
+    """Put an object, or one version of it, under legal hold, or take it away.
+
+    Raises NoSuchKey, NoSuchVersion, InvalidRequest where the bucket has no Object Lock."""
+    event = ObjectUpdate(origin, bucket.bucket_id, bucket.epoch, key, version, legal_hold=held)
     await submit_key_event(ports, bucket, event)

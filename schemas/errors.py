@@ -355,6 +355,18 @@ class NoSuchWebsiteConfiguration(StrandlineError):
     """The bucket has no website configuration."""
 
 
+class NoSuchObjectLockConfiguration(StrandlineError):
+    """The version has no retention or legal hold."""
+
+
+class ObjectLockConfigurationNotFound(StrandlineError):
+    """The bucket has no Object Lock."""
+
+
+class ObjectLocked(AccessDenied):
+    """Retention or a legal hold is in the way."""
+
+
 class OperationAborted(StrandlineError):
     """The bucket was changed by somebody else at the same moment."""
 

@@ -8,7 +8,16 @@ upcaster from the old one. `rules` names the version of apply that the event was
 import msgspec
 
 from schemas.manifest import NO_BYTES, Manifest
-from schemas.rows import Attributes, Bucket, BucketStatus, Checksum, Grant, Versioning
+from schemas.rows import (
+    Attributes,
+    Bucket,
+    BucketLock,
+    BucketStatus,
+    Checksum,
+    Grant,
+    ObjectLock,
+    Versioning,
+)
 
 OBJECT_VERSIONS = "object-versions"
 POLICIES = "policies"
@@ -74,7 +83,10 @@ class ObjectPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="obj
 
 
 class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="object.delete/1"):
-    """Remove a key (`version` None: the object, or a delete marker is put on it) or one version for good."""
+    """Remove a key (`version` None: the object, or a delete marker is put on it) or one version for good.
+
+    bypass_governance  pass over retention in GOVERNANCE mode
+    """
 
     origin: Origin
     bucket_id: bytes
@@ -85,6 +97,7 @@ class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     version: str | None = None
     condition: Condition | None = None
     rules: int = RULES_VERSION
+    bypass_governance: bool = False
 
 
 class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="object.update/1"):
@@ -93,6 +106,9 @@ class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
 
     tags          the whole new set
     acl           the whole new one
+    retention     the whole new one; its legal hold counts for nothing
+    legal_hold    on or off
+    bypass_governance  less retention than is in force, where that is in GOVERNANCE mode
     restore_days  make an archived object readable for so many days; refused for one that is not archived
     """
 
@@ -104,6 +120,9 @@ class ObjectUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
     tags: dict[str, str] | None = None
     restore_days: int | None = None
     acl: tuple[Grant, ...] | None = None
+    retention: ObjectLock | None = None
+    legal_hold: bool | None = None
+    bypass_governance: bool = False
     rules: int = RULES_VERSION
 
 
@@ -160,6 +179,7 @@ class EpochSet(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="buck
     versioning: Versioning
     status: BucketStatus
     rules: int = RULES_VERSION
+    lock: BucketLock | None = None
 
 
 class BucketCreate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="bucket.create/1"):
@@ -191,6 +211,8 @@ class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     kind, identifier, document  as in schemas.rows.Configuration
     seen  kinds that the document was checked against, each with the seq it had then (0: not configured);
           apply refuses the event when one of them has changed since
+    lock  of an Object Lock configuration: what it means. It decides the fate of objects, so the bucket's
+          epoch grows
     """
 
     origin: Origin
@@ -200,6 +222,7 @@ class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     identifier: str
     document: bytes | None
     seen: dict[str, int] = {}
+    lock: BucketLock | None = None
     rules: int = RULES_VERSION
 
 

@@ -19,6 +19,7 @@ Refusal = Literal[
     "too-many-configurations",  # of that kind, in this bucket
     "configuration-changed",  # one that the new one was checked against
     "invalid-bucket-state",  # the versioning and the configurations of the bucket do not go together
+    "object-locked",  # retention or a legal hold is in the way
     "part-landed-since",  # Complete or Abort raced with a part: read the parts anew and try again
 ]
 

@@ -9,7 +9,25 @@ from schemas.manifest import Manifest
 
 Versioning = Literal["unversioned", "enabled", "suspended"]
 Permission = Literal["FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP"]
+LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 BucketStatus = Literal["open", "fenced", "deleted"]
+
+
+class BucketLock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """That a bucket has Object Lock, and for how many days new versions are kept unless they say otherwise
+    (mode None: not at all)."""
+
+    mode: LockMode | None = None
+    days: int = 0
+
+
+class ObjectLock(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What keeps a version from being removed: its retention, until a moment in Unix milliseconds (mode None:
+    none), and its legal hold."""
+
+    mode: LockMode | None = None
+    retain_until: int = 0
+    legal_hold: bool = False
 
 
 class Configured(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -29,6 +47,7 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     created_at      Unix milliseconds
     key_id          the bucket key that wraps the data keys of new objects
     configurations  what it is configured with, by kind; the documents are rows of their own
+    lock            None: it has no Object Lock
     """
 
     bucket_id: bytes
@@ -41,6 +60,7 @@ class Bucket(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: BucketStatus = "open"
     key_id: str = ""
     configurations: dict[str, Configured] = {}
+    lock: BucketLock | None = None
 
 
 class Configuration(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -65,6 +85,7 @@ class BucketEpoch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     epoch: int
     versioning: Versioning
     status: BucketStatus
+    lock: BucketLock | None = None
 
 
 class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -92,6 +113,7 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     metadata  user metadata, names lower case and without the x-amz-meta- prefix
     tags      object tags, in the order given
     acl       None: the owner has full control, and nobody else anything
+    lock      what keeps the version from being removed, if anything does
     """
 
     headers: dict[str, str] = {}
@@ -99,6 +121,7 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     storage_class: str = "STANDARD"
     tags: dict[str, str] = {}
     acl: tuple[Grant, ...] | None = None
+    lock: ObjectLock | None = None
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -16,7 +16,7 @@ def apply_epoch_set(event: EpochSet, known: BucketEpoch | None, moment: Moment) 
     if known is not None and known.epoch >= event.epoch:
         fact = bare_fact("nothing", moment, event.origin, event.bucket_id)
         return Decision((), Receipt(moment.seq, moment.time, epoch=known.epoch), fact)
-    row = BucketEpoch(event.bucket_id, event.epoch, event.versioning, event.status)
+    row = BucketEpoch(event.bucket_id, event.epoch, event.versioning, event.status, event.lock)
     fact = bare_fact("epoch.set", moment, event.origin, event.bucket_id)
     return Decision((PutEpoch(row),), Receipt(moment.seq, moment.time, epoch=event.epoch), fact)
 

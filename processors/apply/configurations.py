@@ -17,16 +17,18 @@ def apply_bucket_configure(
 ) -> Decision:
     """Set or remove a configuration; `present` is the one that it replaces.
 
-    The bucket's epoch stays: objects are decided as before. Removing what is not there changes nothing.
+    The bucket's epoch stays, since objects are decided as before; except by an Object Lock, which cannot be
+    removed. Removing what is not there changes nothing.
     """
     if known is None or known.bucket_id != event.bucket_id:
         return refuse("no-such-bucket", moment, event.origin, event.bucket_id)
     if refusal := _refusal(event, known, present):
         return refuse(refusal, moment, event.origin, event.bucket_id)
-    receipt = Receipt(moment.seq, moment.time, epoch=known.epoch)
+    told = _told(event, known, present, moment)
+    receipt = Receipt(moment.seq, moment.time, epoch=told.epoch)
     if event.document is None and present is None:
         return Decision((), receipt, bare_fact("nothing", moment, event.origin, event.bucket_id))
-    changes = _change(event, moment), PutBucket(_told(event, known, present, moment))
+    changes = _change(event, moment), PutBucket(told)
     fact = bare_fact("bucket.configured", moment, event.origin, event.bucket_id)
     return Decision(changes, receipt, msgspec.structs.replace(fact, configuration=event.kind))
 
@@ -35,7 +37,7 @@ def _refusal(event: BucketConfigure, known: Bucket, present: Configuration | Non
     if any(known.configurations.get(kind, NONE).seq != seq for kind, seq in event.seen.items()):
         return "configuration-changed"
     if event.document is None:
-        return ""
+        return "invalid-bucket-state" if event.kind == "object-lock" else ""
     if event.kind in NEED_VERSIONING and known.versioning != "enabled":
         return "invalid-bucket-state"
     if present is None and known.configurations.get(event.kind, NONE).count >= LIMITS.get(event.kind, 1):
@@ -57,4 +59,7 @@ def _told(event: BucketConfigure, known: Bucket, present: Configuration | None, 
     kinds = {kind: what for kind, what in known.configurations.items() if kind != event.kind}
     if count:
         kinds[event.kind] = Configured(moment.seq, count)
-    return msgspec.structs.replace(known, configurations=dict(sorted(kinds.items())))
+    row = msgspec.structs.replace(known, configurations=dict(sorted(kinds.items())))
+    if event.lock is None:
+        return row
+    return msgspec.structs.replace(row, lock=event.lock, epoch=known.epoch + 1)

@@ -4,6 +4,7 @@ import msgspec
 
 from index.contract import Change, ClearHead, KeyState, PutVersion, RemoveVersion, SetHead
 from processors.apply.decision import Decision, Moment, freed, nothing, refuse
+from processors.apply.lock import may_remove
 from processors.apply.put import check_condition, next_rank, supersede
 from schemas.events import ObjectDelete
 from schemas.facts import Fact
@@ -63,6 +64,8 @@ def _remove_version(event: ObjectDelete, state: KeyState, moment: Moment) -> Dec
     target = state.target
     if target is None:
         return nothing(moment, event, event.bucket_id, event.key, event.version or "")
+    if not may_remove(target, event.bypass_governance, moment):
+        return refuse("object-locked", moment, event.origin, event.bucket_id, event.key)
     changes: list[Change] = [RemoveVersion(event.bucket_id, event.key, target.rank, target.version)]
     if state.head is not None and state.head.rank == target.rank:
         changes += _promote(event, state.successor)

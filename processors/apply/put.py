@@ -4,15 +4,22 @@ import msgspec
 
 from index.contract import Change, KeyState, PutVersion, RemoveUpload, RemoveVersion, SetHead
 from processors.apply.decision import Decision, Moment, freed, refuse
+from processors.apply.lock import lock_of_new
 from schemas.events import Condition, ObjectPut
 from schemas.facts import Fact
 from schemas.ids import NULL_VERSION, version_id
 from schemas.manifest import NO_BYTES, Manifest
 from schemas.receipts import Receipt, Refusal
-from schemas.rows import ObjectVersion, Versioning
+from schemas.rows import BucketLock, ObjectVersion, Versioning
 
 
-def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment: Moment) -> Decision:
+def apply_put(
+    event: ObjectPut,
+    state: KeyState,
+    versioning: Versioning,
+    moment: Moment,
+    bucket_lock: BucketLock | None = None,
+) -> Decision:
     """Put a version on top of the key; in an unversioned or suspended bucket it replaces the null one."""
     head = state.head
     if event.upload_id is not None and state.upload is None and head is not None and _made(event, head):
@@ -23,6 +30,10 @@ def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment:
 
     rank = next_rank(head, moment.time)
     keeps_versions = versioning == "enabled"
+    attributes = event.attributes
+    if bucket_lock is not None or attributes.lock is not None:
+        lock = lock_of_new(attributes.lock, bucket_lock, moment)
+        attributes = msgspec.structs.replace(attributes, lock=lock)
     row = ObjectVersion(
         key=event.key,
         version=version_id(rank, event.nonce) if keeps_versions else NULL_VERSION,
@@ -32,7 +43,7 @@ def apply_put(event: ObjectPut, state: KeyState, versioning: Versioning, moment:
         owner_id=event.owner_id,
         size=event.size,
         etag=event.etag,
-        attributes=event.attributes,
+        attributes=attributes,
         checksum=event.checksum,
         manifest=event.manifest,
         upload_id=event.upload_id,

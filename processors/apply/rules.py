@@ -51,7 +51,7 @@ def apply_object_event(
     if refusal or epoch is None:
         return refuse(refusal, moment, event.origin, event.bucket_id, event.key, brought(event))
     if type(event) is ObjectPut:
-        return apply_put(event, state, epoch.versioning, moment)
+        return apply_put(event, state, epoch.versioning, moment, epoch.lock)
     if type(event) is ObjectDelete:
         return apply_delete(event, state, epoch.versioning, moment)
     if type(event) is PartPut:
@@ -61,7 +61,7 @@ def apply_object_event(
     if type(event) is UploadAbort:
         return apply_upload_abort(event, state, moment)
     if type(event) is ObjectUpdate:
-        return apply_update(event, state, moment)
+        return apply_update(event, state, moment, epoch.lock)
     raise TypeError(f"no rule for {type(event).__name__}")
 
 

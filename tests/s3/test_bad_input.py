@@ -235,7 +235,6 @@ def test_what_is_not_built_says_so(s3: Any, raw: Raw, bucket: str) -> None:
         assert (answer.status, answer.code) == (501, "NotImplemented"), query
     for headers in (
         {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
-        {"x-amz-object-lock-mode": "COMPLIANCE"},
         {"x-amz-server-side-encryption": "aws:kms"},
     ):
         answer = raw.send("PUT", f"/{bucket}/k", headers, b"x")

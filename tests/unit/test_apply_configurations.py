@@ -23,7 +23,7 @@ from schemas.events import (
     decode_event,
     encode_event,
 )
-from schemas.rows import Bucket, BucketStatus, Configured, Versioning
+from schemas.rows import Bucket, BucketLock, BucketStatus, Configured, Versioning
 from tests.unit.applying import BUCKET, ORIGIN, Partition
 
 
@@ -150,10 +150,10 @@ def test_the_event_has_these_bytes() -> None:
     """Golden bytes: a change of them is a new version of the event."""
     event = configure("inventory", b"{}", "all", {"acl": 3})
     golden = (
-        "99" "b2" + b"bucket.configure/1".hex() + "96" "c410" + "00" * 16 + "a5" + b"actor".hex()
+        "9a" "b2" + b"bucket.configure/1".hex() + "96" "c410" + "00" * 16 + "a5" + b"actor".hex()
         + "a3" + b"::1".hex() + "a4" + b"Test".hex() + "c0c0" "a6" + b"photos".hex() + "c410" + BUCKET.hex()
         + "a9" + b"inventory".hex() + "a3" + b"all".hex() + "c402" + b"{}".hex() + "81a3" + b"acl".hex()
-        + "0301"
+        + "03c001"
     )  # fmt: skip
     assert encode_event(event).hex() == golden
     assert decode_event(bytes.fromhex(golden)) == event
@@ -186,3 +186,20 @@ def test_an_index_of_the_version_before_is_upgraded_by_its_writer(tmp_path: Path
     with closing(sqlite3.connect(path)) as connection:
         (made,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'configurations'").fetchone()
         assert made.split() == CONFIGURATIONS.split()
+
+
+def test_an_object_lock_is_a_new_epoch_and_stays(tmp_path: Path) -> None:
+    async def body(p: Partition) -> None:
+        lock = msgspec.structs.replace(configure("object-lock", b"{}"), lock=BucketLock("COMPLIANCE", 7))
+        assert (await p.one(lock))[0].refusal == "invalid-bucket-state"
+        await p.one(update(1, "enabled"))
+        assert (await p.one(lock))[0].epoch == 3
+        bucket = await the_bucket(p)
+        assert (bucket.epoch, bucket.lock) == (3, BucketLock("COMPLIANCE", 7))
+        assert (await p.one(configure("object-lock", None)))[0].refusal == "invalid-bucket-state"
+        assert (await p.one(update(3, "suspended")))[0].refusal == "invalid-bucket-state"
+        # Other configurations leave it as it is.
+        assert (await p.one(configure("cors", b"{}")))[0].epoch == 3
+        assert (await the_bucket(p)).lock == BucketLock("COMPLIANCE", 7)
+
+    run(tmp_path, body)

@@ -117,8 +117,6 @@ def test_bucket_names_against_the_rules(name: str) -> None:
     [
         {"x-amz-server-side-encryption": "aws:kms"},
         {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
-        {"x-amz-object-lock-mode": "GOVERNANCE"}, {"x-amz-object-lock-legal-hold": "ON"},
-        {"x-amz-bucket-object-lock-enabled": "true"},
         {"x-amz-write-offset-bytes": "1"}, {"x-amz-mfa": "1 2"},
     ],
 )  # fmt: skip
@@ -148,6 +146,8 @@ HANDLED = {
     "x-amz-copy-source", "x-amz-copy-source-if-match", "x-amz-copy-source-if-modified-since",
     "x-amz-copy-source-if-none-match", "x-amz-copy-source-if-unmodified-since", "x-amz-copy-source-range",
     "x-amz-acl", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp", "x-amz-grant-write",
+    "x-amz-bucket-object-lock-enabled", "x-amz-bypass-governance-retention", "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date",
     "x-amz-grant-write-acp", "x-amz-object-ownership", "x-amz-transition-default-minimum-object-size",
     "x-amz-max-parts", "x-amz-metadata-directive", "x-amz-mp-object-size", "x-amz-object-attributes",
     "x-amz-optional-object-attributes", "x-amz-part-number-marker", "x-amz-sdk-checksum-algorithm",

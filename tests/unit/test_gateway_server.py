@@ -429,16 +429,16 @@ def test_headers_in_a_presigned_url_count() -> None:
         path = _presigned(site)
         assert await asyncio.to_thread(_put, site.port, f"http://h:{site.port}{path}", b"x") == (200, '"1"')
         rest = f"HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: 0\nConnection: close"
-        answer = await site.raw(f"PUT {path}&x-amz-object-lock-mode=GOVERNANCE {rest}")
+        answer = await site.raw(f"PUT {path}&x-amz-mfa=1 {rest}")
         assert b"<Code>SignatureDoesNotMatch</Code>" in answer
         request = AWSRequest(
-            "PUT", f"http://127.0.0.1:{site.port}/abc/k", params={"x-amz-object-lock-mode": "GOVERNANCE"}
+            "PUT", f"http://127.0.0.1:{site.port}/abc/k", params={"x-amz-mfa": "1"}
         )
         S3SigV4QueryAuth(Credentials("AK", "SK"), "s3", "us-east-1").add_auth(request)
         path = request.url.partition(str(site.port))[2]
         answer = await site.raw(f"PUT {path} {rest}")
         assert b"<Code>NotImplemented</Code>" in answer
-        assert b"x-amz-object-lock-mode: GOVERNANCE" in answer
+        assert b"x-amz-mfa: 1" in answer
 
     serve({"PutObject": take}, scenario)
 

@@ -16,7 +16,7 @@ from schemas.events import (
     encode_event,
 )
 from schemas.manifest import Extent, Manifest
-from schemas.rows import Attributes, Checksum, Grant, ObjectVersion, Upload
+from schemas.rows import Attributes, Checksum, Grant, ObjectLock, ObjectVersion, Upload
 
 ORIGIN = Origin(b"r" * 16, "actor", "127.0.0.1", "PutObject")
 BUCKET = b"b" * 16
@@ -24,6 +24,8 @@ UNTAGGED = Attributes({"content-type": "text/plain"}, {"a": "1"}, "GLACIER")
 TAGGED = msgspec.structs.replace(UNTAGGED, tags={"b": "2"})
 ACL = (Grant("o", "READ"),)
 SHARED = msgspec.structs.replace(TAGGED, acl=ACL)
+LOCK = ObjectLock("GOVERNANCE", 9, True)
+KEPT = msgspec.structs.replace(SHARED, lock=LOCK)
 BYTES = Manifest("inline", (Extent(b"", 0, 40, 4, "key", b"d" * 4),), (), b"bytes")
 CRC = Checksum("CRC32", "AAAAAA==")
 
@@ -59,6 +61,8 @@ ATTRIBUTES_BYTES = "81ac636f6e74656e742d74797065aa746578742f706c61696e81a161a131
 WITHOUT_TAGS, WITH_TAGS = f"93{ATTRIBUTES_BYTES}", f"94{ATTRIBUTES_BYTES}81a162a132"
 ACL_BYTES = "9192a16fa452454144"
 WITH_ACL = f"95{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}"
+LOCK_BYTES = "93aa474f5645524e414e434509c3"
+WITH_LOCK = f"96{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}{LOCK_BYTES}"
 
 
 def put_bytes(attributes: str) -> bytes:
@@ -89,7 +93,7 @@ def upload_bytes(attributes: str) -> bytes:
 
 
 UPDATE_BYTES = bytes.fromhex(
-    f"9aaf6f626a6563742e7570646174652f31{ORIGIN_BYTES}a46e756c6c81a162a13207{ACL_BYTES}01"
+    f"9daf6f626a6563742e7570646174652f31{ORIGIN_BYTES}a46e756c6c81a162a13207{ACL_BYTES}{LOCK_BYTES}c3c301"
 )
 
 
@@ -100,9 +104,11 @@ UPDATE_BYTES = bytes.fromhex(
         (create_bytes(WITHOUT_TAGS), create(UNTAGGED)),
         (put_bytes(WITH_TAGS), put(TAGGED)),
         (create_bytes(WITH_TAGS), create(TAGGED)),
+        (put_bytes(WITH_ACL), put(SHARED)),
+        (create_bytes(WITH_ACL), create(SHARED)),
     ],
 )
-def test_events_of_before_there_were_tags_and_acls(stored: bytes, event: Any) -> None:
+def test_events_of_before_there_were_tags_acls_and_locks(stored: bytes, event: Any) -> None:
     assert decode_event(stored) == event
 
 
@@ -112,18 +118,19 @@ def test_events_of_before_there_were_tags_and_acls(stored: bytes, event: Any) ->
         (version_bytes(WITHOUT_TAGS), version(UNTAGGED)),
         (upload_bytes(WITHOUT_TAGS), upload(UNTAGGED)),
         (upload_bytes(WITH_TAGS), upload(TAGGED)),
+        (upload_bytes(WITH_ACL), upload(SHARED)),
     ],
 )
-def test_rows_of_before_there_were_tags_and_acls(stored: bytes, row: Any) -> None:
+def test_rows_of_before_there_were_tags_acls_and_locks(stored: bytes, row: Any) -> None:
     assert msgspec.msgpack.decode(stored, type=type(row)) == row
 
 
 @pytest.mark.parametrize(
     ("stored", "event"),
     [
-        (put_bytes(WITH_ACL), put(SHARED)),
-        (create_bytes(WITH_ACL), create(SHARED)),
-        (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7, ACL)),
+        (put_bytes(WITH_LOCK), put(KEPT)),
+        (create_bytes(WITH_LOCK), create(KEPT)),
+        (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7, ACL, LOCK, True, True)),
     ],
 )
 def test_events_of_today(stored: bytes, event: Any) -> None:
@@ -134,8 +141,8 @@ def test_events_of_today(stored: bytes, event: Any) -> None:
 @pytest.mark.parametrize(
     ("stored", "row"),
     [
-        (version_bytes(WITH_ACL, "dc0010", "0c"), version(SHARED, 12)),
-        (upload_bytes(WITH_ACL), upload(SHARED)),
+        (version_bytes(WITH_LOCK, "dc0010", "0c"), version(KEPT, 12)),
+        (upload_bytes(WITH_LOCK), upload(KEPT)),
     ],
 )
 def test_rows_of_today(stored: bytes, row: Any) -> None:
