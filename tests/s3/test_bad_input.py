@@ -205,6 +205,7 @@ def test_a_body_is_asked_for_only_when_the_request_is_good(store: Store, raw: Ra
         assert b" 403 " in link.recv(65536).split(b"\r\n")[0]
 
 
+@pytest.mark.usefixtures("server")
 def test_an_empty_body_that_is_announced_ends_the_connection(raw: Raw, bucket: str) -> None:
     """The AWS CLI sends Expect with empty files too, and loses its place when no 100 comes."""
     answer = raw.send("PUT", f"/{bucket}/k", {"Expect": "100-continue"})
@@ -229,6 +230,7 @@ def test_slow_clients_do_not_stop_others(store: Store, s3: Any, bucket: str) -> 
             link.close()
 
 
+@pytest.mark.usefixtures("server")
 def test_what_is_not_built_says_so(s3: Any, raw: Raw, bucket: str) -> None:
     for query in ("abac=", "metadataConfiguration=", "metadataTable=", "session="):
         answer = raw.send("GET", f"/{bucket}?{query}")
