@@ -14,6 +14,7 @@ from schemas.events import (
     Event,
     ObjectDelete,
     ObjectPut,
+    ObjectUpdate,
     Origin,
     PartPut,
     UploadAbort,
@@ -63,6 +64,13 @@ def delete(
     key: str = "k", version: str | None = None, *, at: int = 1, condition: Condition | None = None
 ) -> ObjectDelete:
     return ObjectDelete(ORIGIN, BUCKET, at, key, b"n" * 8, "owner", version, condition)
+
+
+def update(
+    key: str = "k", version: str | None = None, *, at: int = 1, tags: dict[str, str] | None = None,
+    days: int | None = None,
+) -> ObjectUpdate:  # fmt: skip
+    return ObjectUpdate(ORIGIN, BUCKET, at, key, version, tags, days)
 
 
 def upload(key: str = "k", name: str = "u", *, at: int = 1) -> UploadCreate:

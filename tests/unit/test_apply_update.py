@@ -12,11 +12,11 @@ from processors.apply.update import apply_update
 from schemas.archive import is_archived, is_restored
 from schemas.events import ObjectUpdate
 from schemas.rows import Attributes, ObjectVersion
-from tests.unit.applying import BUCKET, ORIGIN, Partition, delete, epoch, put
+from tests.unit.applying import BUCKET, Partition, delete, epoch, put, update
 
 
 def tag(version: str | None = None, at: int = 1, **tags: str) -> ObjectUpdate:
-    return ObjectUpdate(ORIGIN, BUCKET, at, "k", version, tags)
+    return update(version=version, at=at, tags=tags)
 
 
 def test_the_head_is_changed_in_place(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ DAY = 86_400_000
 
 
 def restore(days: int) -> ObjectUpdate:
-    return ObjectUpdate(ORIGIN, BUCKET, 1, "k", None, None, days)
+    return update(days=days)
 
 
 def test_a_restore_ends_at_the_midnight_after_its_days() -> None:

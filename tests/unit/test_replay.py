@@ -18,7 +18,7 @@ from processors.materializer import Materializer
 from processors.replay import replay
 from schemas.errors import OffsetOutOfRange
 from schemas.events import OBJECT_VERSIONS, Condition, Event, encode_event
-from tests.unit.applying import Partition, abort, delete, epoch, part, put, spilled, stored, upload
+from tests.unit.applying import Partition, abort, delete, epoch, part, put, spilled, stored, update, upload
 
 KEYS = ("a", "b", "c")
 QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -60,6 +60,9 @@ def any_event(choose: random.Random, seen: list[int]) -> Event:
             ),
             delete(key, at=at, condition=condition),
             delete(key, choose.choice(("null", f"{1_000 + blob:016x}{blob:016x}")), at=at),
+            update(key, at=at, tags={"n": str(blob)}),
+            update(key, choose.choice(("null", f"{1_000 + blob:016x}{blob:016x}")), at=at, tags={}),
+            update(key, at=at, days=blob),
             upload(key, name, at=at),
             part(choose.randint(1, 3), blob, key, name, at=at),
             abort(seq, stored(blob), key, name, at=at),
