@@ -134,7 +134,11 @@ class KafkaSubmitter:
     def _answer(self, receipts: list[tuple[int, Receipt]]) -> None:
         for number, receipt in receipts:
             waiting = self._waiting.pop(number, None)
-            if waiting is not None and not waiting.receipt.done():
+            if waiting is None:
+                continue
+            if waiting.lane in self._stalled:  # it moves again; those that still wait too long stop it again
+                self._note_stalled(self._stalled - {waiting.lane})
+            if not waiting.receipt.done():
                 waiting.receipt.set_result(receipt)
 
     def _fail(self, number: int, error: LogError) -> None:
@@ -149,21 +153,19 @@ class KafkaSubmitter:
             for number in self._waiting_for(self._receipt_seconds):
                 self._fail(number, SubmitTimeout(f"no receipt within {self._receipt_seconds:.0f} s"))
             slow = self._waiting_for(self._stalled_seconds)
-            stalled = frozenset(self._waiting[number].lane for number in slow)
-            self._tell(stalled - self._stalled, self._stalled - stalled)
-            self._stalled = stalled
+            self._note_stalled(frozenset(self._waiting[number].lane for number in slow))
 
     def _waiting_for(self, seconds: float) -> list[int]:
         """Who waits for longer than that already."""
         since = asyncio.get_running_loop().time() - seconds
         return [number for number, _ in takewhile(lambda w: w[1].since < since, self._waiting.items())]
 
-    @staticmethod
-    def _tell(worse: frozenset[Lane], better: frozenset[Lane]) -> None:
-        for topic, partition in sorted(worse):
+    def _note_stalled(self, stalled: frozenset[Lane]) -> None:
+        for topic, partition in sorted(stalled - self._stalled):
             log.error("events of %s/%d get no receipts: it takes no more of them", topic, partition)
-        for topic, partition in sorted(better):
+        for topic, partition in sorted(self._stalled - stalled):
             log.warning("%s/%d takes events again", topic, partition)
+        self._stalled = stalled
 
     async def _keep_lease(self) -> None:
         while True:

@@ -5,11 +5,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bus.contract import Record, follow
 from bus.kafka import KafkaConnection, KafkaLogReader, KafkaSubmitter, create_topics
+from index.cassandra.client import Connection
 from index.sqlite.digest import digest_index
 from index.sqlite.reader import SqliteReader
 from index.sqlite.writer import SqliteWriter
@@ -19,7 +21,7 @@ from schemas.facts import Fact, decode_fact
 from schemas.partitioning import partition_of
 from schemas.receipts import Receipt
 from schemas.seq import decode_seq
-from tests.cluster.kafka_worker import PLAN, Worker, index_path
+from tests.cluster.kafka_worker import PLAN, Worker, index_path, sqlite_files
 from tests.cluster.services import Kafka
 
 WAIT_SECONDS = 60.0
@@ -42,13 +44,14 @@ class Store:
         return submitter
 
     def worker(self, **settings: Any) -> Worker:
-        return Worker(self.connection, self.folder, **settings)
+        return Worker(self.connection, sqlite_files(self.folder), **settings)
 
-    def worker_process(self, **group: Any) -> "subprocess.Popen[bytes]":
+    def worker_process(self, cassandra: Connection | None = None, **group: Any) -> "subprocess.Popen[bytes]":
         arguments = {
             "servers": self.connection.bootstrap_servers,
             "prefix": self.connection.prefix,
             "folder": str(self.folder),
+            "cassandra": None if cassandra is None else asdict(cassandra),
             "group": group,
         }
         command = [sys.executable, "-m", "tests.cluster.kafka_worker", json.dumps(arguments)]
@@ -83,9 +86,10 @@ class Store:
             reader.close()
 
     async def check_against_replay(self) -> None:
-        """Index and facts of every partition are what a single replay of its log makes."""
+        """Index files and facts of every partition are what a single replay of its log makes."""
         for topic, partition in SOURCES:
             events = self.records(topic, partition)
+            self.check_facts(topic, partition, len(events))
             assert await self.applied(topic, partition) == len(events)
             fresh = self.folder / f"replayed-{topic}-{partition}.sqlite"
             writer = SqliteWriter(fresh)
@@ -95,8 +99,11 @@ class Store:
             await writer.close()
             if events:
                 assert digest_index(index_path(self.folder, topic, partition)) == digest_index(fresh)
-            offsets = [decode_seq(fact.seq)[2] for fact in self.facts(topic, partition)]
-            assert offsets == list(range(len(events)))
+
+    def check_facts(self, topic: str, partition: int, events: int) -> None:
+        """Every event of the partition has its fact, in order."""
+        offsets = [decode_seq(fact.seq)[2] for fact in self.facts(topic, partition)]
+        assert offsets == list(range(events))
 
 
 async def submit(gateway: KafkaSubmitter, event: Any) -> Receipt:

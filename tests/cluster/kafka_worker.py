@@ -1,7 +1,7 @@
-"""A worker on Kafka with SQLite files for an index: what the runner is tested with, alone or as a process.
+"""A worker on Kafka, in the process of a test or in one of its own; its index is Cassandra, or SQLite files.
 
-`python -m tests.cluster.kafka_worker JSON` runs one until SIGTERM. Each partition has a file of its own, so
-that a partition can move from process to process.
+`python -m tests.cluster.kafka_worker JSON` runs one until SIGTERM. In SQLite each partition has a file of its
+own, so that a partition can move from process to process.
 """
 
 import asyncio
@@ -9,12 +9,14 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from bus.kafka import KafkaConnection, KafkaFacts, KafkaGroup, ReceiptSender, TopicPlan
-from index.contract import IndexWriter
+from index.cassandra.client import Connection
+from index.cassandra.index import CassandraIndex
+from index.contract import IndexWriter, OpenWriter
 from index.sqlite.writer import SqliteWriter
 from processors.materializing import MaterializerPartition
 from processors.runner import Runner
@@ -29,22 +31,14 @@ def index_path(folder: Path, topic: str, partition: int) -> Path:
 
 
 class Worker:
-    """A member of the group of materializers. `wrap` may put something around each index writer."""
+    """A member of the group of materializers."""
 
-    def __init__(
-        self,
-        connection: KafkaConnection,
-        folder: Path,
-        *,
-        wrap: Callable[[SqliteWriter], IndexWriter] = lambda writer: writer,
-        **group: Any,
-    ) -> None:
-        self._folder, self._wrap = folder, wrap
+    def __init__(self, connection: KafkaConnection, open_writer: OpenWriter, **group: Any) -> None:
         self.facts = KafkaFacts(connection, PLAN.object_partitions)
         self.receipts = ReceiptSender(connection)
         self.runner = Runner(
             lambda topic, partition: MaterializerPartition(
-                topic, partition, self._open, self.facts, self.receipts.answer
+                topic, partition, open_writer, self.facts, self.receipts.answer
             )
         )
         self.group = KafkaGroup(connection, GROUP, [OBJECT_VERSIONS, POLICIES], **group)
@@ -57,17 +51,29 @@ class Worker:
         await self.facts.close()
         await self.receipts.close()
 
-    async def _open(self, topic: str, partition: int) -> IndexWriter:
-        return self._wrap(SqliteWriter(index_path(self._folder, topic, partition)))
+
+def sqlite_files(folder: Path) -> OpenWriter:
+    async def open_writer(topic: str, partition: int) -> IndexWriter:
+        return SqliteWriter(index_path(folder, topic, partition))
+
+    return open_writer
 
 
-async def main(servers: str, prefix: str, folder: str, group: dict[str, Any]) -> None:
+async def main(
+    servers: str, prefix: str, folder: str, cassandra: dict[str, Any] | None, group: dict[str, Any]
+) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    worker = Worker(KafkaConnection(servers, prefix), Path(folder), **group)
-    worker.start()
-    await stopping.wait()
-    await worker.close()
+    async with AsyncExitStack() as stack:
+        open_writer = sqlite_files(Path(folder))
+        if cassandra is not None:
+            index = await CassandraIndex.open(Connection(**cassandra))
+            stack.push_async_callback(index.close)
+            open_writer = index.open_writer
+        worker = Worker(KafkaConnection(servers, prefix), open_writer, **group)
+        worker.start()
+        stack.push_async_callback(worker.close)
+        await stopping.wait()
 
 
 if __name__ == "__main__":

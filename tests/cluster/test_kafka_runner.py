@@ -6,21 +6,21 @@ Whatever happens, index and facts are in the end what a single replay of the log
 import asyncio
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import bus.kafka.feed
 import processors.runner
-from bus.kafka import KafkaLogReader, KafkaSubmitter
+from bus.kafka import KafkaLogReader
 from index.contract import PendingFacts
 from index.sqlite.writer import SqliteWriter
 from schemas.errors import LogError, ServiceUnavailable, StorageFull, StrandlineError
 from schemas.events import OBJECT_VERSIONS, POLICIES, BucketCreate, encode_event
 from schemas.rows import Bucket
 from tests.cluster.kafka_store import SOURCES, Store, everywhere, submit, until
+from tests.cluster.kafka_writers import Writers
 from tests.cluster.services import Kafka
-from tests.unit.applying import ORIGIN, delete, epoch, put
+from tests.unit.applying import ORIGIN, epoch, put
 
 pytestmark = pytest.mark.cluster
 
@@ -30,41 +30,6 @@ SESSION = 2.0  # seconds
 @pytest.fixture
 def store(kafka: Kafka, tmp_path: Path) -> Store:
     return Store(kafka, tmp_path)
-
-
-class Writers:
-    """Clients that write all the time, each its own keys; they count what was acknowledged."""
-
-    def __init__(self, gateway: KafkaSubmitter, count: int) -> None:
-        self._gateway = gateway
-        self.acknowledged: dict[str, int] = {}  # key to the seq of its last acknowledged event
-        self.unknown = 0
-        self._stopping = False
-        self._tasks = [asyncio.create_task(self._write(number)) for number in range(count)]
-
-    async def _write(self, writer: int) -> None:
-        number = 0
-        while not self._stopping:
-            number += 1
-            key = f"{writer}-{number % 7}"
-            event: Any = put(key, number) if number % 5 else delete(key)
-            try:
-                receipt = await submit(self._gateway, event)
-            except LogError:
-                self.unknown += 1
-                await asyncio.sleep(0.01)
-            else:
-                assert not receipt.refusal
-                self.acknowledged[key] = receipt.seq
-
-    async def more(self, count: int) -> None:
-        """Wait until so many further keys were acknowledged."""
-        before = self.acknowledged.copy()
-        await until(lambda: sum(before.get(key) != seq for key, seq in self.acknowledged.items()) >= count)
-
-    async def stop(self) -> None:
-        self._stopping = True
-        await asyncio.gather(*self._tasks)
 
 
 async def all_applied(store: Store) -> bool:

@@ -16,7 +16,7 @@ from schemas.errors import (
     SubmitTimeout,
 )
 from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS
-from tests.cluster.kafka_store import Store, everywhere, submit, until
+from tests.cluster.kafka_store import SOURCES, Store, everywhere, submit, until
 from tests.cluster.kafka_worker import PLAN
 from tests.cluster.services import Kafka
 from tests.unit.applying import epoch, put
@@ -95,6 +95,7 @@ def test_without_a_worker_the_outcome_is_unknown_and_then_nothing_more_is_taken(
         assert len(store.records(*lane)) == 3
         worker = store.worker()
         worker.start()
+        await until(lambda: len(worker.group.assigned()) == len(SOURCES))
         await until(lambda: not gateway.stalled)
         await everywhere(gateway, epoch(1))
         assert not (await submit(gateway, put("a", 5))).refusal
