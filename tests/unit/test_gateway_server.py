@@ -431,9 +431,7 @@ def test_headers_in_a_presigned_url_count() -> None:
         rest = f"HTTP/1.1\nHost: 127.0.0.1:{site.port}\nContent-Length: 0\nConnection: close"
         answer = await site.raw(f"PUT {path}&x-amz-mfa=1 {rest}")
         assert b"<Code>SignatureDoesNotMatch</Code>" in answer
-        request = AWSRequest(
-            "PUT", f"http://127.0.0.1:{site.port}/abc/k", params={"x-amz-mfa": "1"}
-        )
+        request = AWSRequest("PUT", f"http://127.0.0.1:{site.port}/abc/k", params={"x-amz-mfa": "1"})
         S3SigV4QueryAuth(Credentials("AK", "SK"), "s3", "us-east-1").add_auth(request)
         path = request.url.partition(str(site.port))[2]
         answer = await site.raw(f"PUT {path} {rest}")
