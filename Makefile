@@ -9,12 +9,12 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 ARGS   ?=
 TORTURE_ROUNDS ?= 1000
 
-.PHONY: help venv serve test test-cluster cluster cluster-stop test-clients check format bench torture docs clean
+.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench torture docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
 	@echo "Strandline: make TARGET [ARGS='…'] [PYTHON=python3.11] [VENV=.venv]"
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "%-16s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "%-20s%s\n", $$1, $$2}'
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Strandline needs Python 3.11 or later, and none was found: install one, or \
@@ -40,11 +40,13 @@ serve: $(VENV)/.installed ## run the store on ./strandline-data, S3 on port 9000
 test: $(VENV)/.installed-dev ## run all tests but those of a cluster (ARGS='-k listing' …)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster' $(ARGS)
 
-test-cluster: $(VENV)/.installed-dev ## run the tests of cluster mode, and the S3 tests against a cluster (needs Java, Maven, Go)
-	$(BIN)/python -m pytest -m cluster $(ARGS)
-	$(BIN)/python -m pytest --mode cluster tests/s3 $(ARGS)
+test-cluster: $(VENV)/.installed-dev ## run the tests of cluster mode, and the S3 tests against a cluster
+	$(BIN)/python -m pytest -m cluster --mode cluster $(ARGS)
 
-cluster: $(VENV)/.installed-dev ## start a cluster on this machine: Kafka, Cassandra, zones, gateways, workers (ARGS='--nodes 3' …)
+cluster-services: $(VENV)/.installed-dev ## fetch Kafka, Cassandra and MinIO into .cache/ (needs Java, Maven, Go)
+	$(BIN)/python -m compose.native fetch
+
+cluster: $(VENV)/.installed-dev ## start a cluster on this machine, with gateways and workers (ARGS='--nodes 3')
 	$(BIN)/python -m compose.native up $(ARGS)
 
 cluster-stop: $(VENV)/.installed-dev ## stop it; its data stays in .cache/cluster/state

@@ -12,6 +12,7 @@ from schemas.errors import ConfigurationError, StrandlineError
 from strandline.command_line import build_parser, given_settings
 from strandline.commands import (
     audit_verify,
+    bucket_shards,
     config_show,
     credentials,
     fsck,
@@ -35,6 +36,7 @@ COMMANDS = (
     topics_create,
     topics_check,
     schema_migrate,
+    bucket_shards,
     credentials,
     token,
     log_tail,

@@ -52,7 +52,7 @@ def cassandra_connection(cassandra: CassandraSettings) -> Connection:
         datacenter=cassandra.datacenter,
         user=cassandra.user,
         password=None if cassandra.password is None else cassandra.password.get_secret_value(),
-        tls=None if cassandra.tls is None else _context(cassandra.tls),
+        tls=None if cassandra.tls is None else client_context(cassandra.tls),
     )
 
 
@@ -80,11 +80,8 @@ def placement(cluster: ClusterSettings) -> Placement:
     return Placement(tuple(sorted(maps, key=lambda one: one.version, reverse=True)))
 
 
-def _text(file: Path | None) -> str | None:
-    return None if file is None else str(file)
-
-
-def _context(tls: ClientCertificate) -> ssl.SSLContext:
+def client_context(tls: ClientCertificate) -> ssl.SSLContext:
+    """TLS towards a service. Raises ConfigurationError for certificates that cannot be used."""
     try:
         context = ssl.create_default_context(cafile=tls.ca)
         if tls.cert is not None:
@@ -93,3 +90,7 @@ def _context(tls: ClientCertificate) -> ssl.SSLContext:
         raise ConfigurationError(f"a certificate cannot be used: {error}") from None
     context.check_hostname = tls.verify_host_name
     return context
+
+
+def _text(file: Path | None) -> str | None:
+    return None if file is None else str(file)

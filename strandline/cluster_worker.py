@@ -1,4 +1,10 @@
-"""`strandline worker`: a process of a cluster that applies events, and does what no gateway does."""
+"""`strandline worker`: a process of a cluster that applies events, and does what no gateway does.
+
+materializer  applies events to the index; run several
+housekeeper   finishes, splits, repairs; of several one is at work
+auditor       writes the audit trail into its data folder; run one
+collector     frees bytes that nothing refers to, and keeps its place in its data folder; run one
+"""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -7,9 +13,11 @@ from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
 from index.cassandra.index import CassandraIndex
 from processors.materializing import MaterializerPartition
 from processors.runner import Runner
+from schemas.errors import ConfigurationError
 from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
 from strandline import __version__
 from strandline.cluster_connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
+from strandline.cluster_consumers import AUDITOR, COLLECTOR, start_consumers
 from strandline.cluster_housekeeping import HOUSEKEEPERS, Housekeeper
 from strandline.cluster_keys import open_keys
 from strandline.cluster_settings import ClusterSettings
@@ -17,11 +25,13 @@ from strandline.settings import Settings
 from strandline.stopping import stop_on_signals
 
 MATERIALIZERS = "materializers"
+MATERIALIZER, HOUSEKEEPER = "materializer", "housekeeper"
+PROCESSORS = (MATERIALIZER, HOUSEKEEPER, AUDITOR, COLLECTOR)
 LOOK_SECONDS = 1.0
 
 
-async def work_in_cluster(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT, then hand the partitions over.
+async def work_in_cluster(settings: Settings, processors: frozenset[str]) -> None:
+    """Run those processors until SIGTERM or SIGINT, then hand their partitions over.
 
     Raises ConfigurationError for a cluster that is not prepared for this program, ServiceUnavailable when it
     does not answer, LogError when Kafka's consumer has stopped for good.
@@ -34,12 +44,26 @@ async def work_in_cluster(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
         stack.push_async_callback(index.close)
-        materializers = _start_materializers(cluster, index, stack)
-        housekeepers = KafkaGroup(connection, HOUSEKEEPERS, [DEAD_LETTERS])
-        housekeepers.start(Housekeeper(settings, cluster, index, keys).keep_house)
-        stack.push_async_callback(housekeepers.close)
-        print(f"Strandline {__version__}: worker, in a cluster", flush=True)
-        await _until_stopped(stopping, (materializers, housekeepers))
+        groups = []
+        if MATERIALIZER in processors:
+            groups.append(_start_materializers(cluster, index, stack))
+        if HOUSEKEEPER in processors:
+            housekeepers = KafkaGroup(connection, HOUSEKEEPERS, [DEAD_LETTERS])
+            housekeepers.start(Housekeeper(settings, cluster, index, keys).keep_house)
+            stack.push_async_callback(housekeepers.close)
+            groups.append(housekeepers)
+        if consumers := processors & {AUDITOR, COLLECTOR}:
+            await start_consumers(consumers, settings, cluster, keys, stack)
+        print(f"Strandline {__version__}: {', '.join(sorted(processors))}, in a cluster", flush=True)
+        await _until_stopped(stopping, groups)
+
+
+def parse_processors(text: str) -> frozenset[str]:
+    """From names with commas between. Raises ConfigurationError for anything else."""
+    names = frozenset(name.strip() for name in text.split(","))
+    for name in sorted(names.difference(PROCESSORS)):
+        raise ConfigurationError(f"{name!r} is not a processor: there are {', '.join(PROCESSORS)}")
+    return names
 
 
 def _start_materializers(
@@ -61,7 +85,7 @@ def _start_materializers(
     return group
 
 
-async def _until_stopped(stopping: asyncio.Event, groups: tuple[KafkaGroup, ...]) -> None:
+async def _until_stopped(stopping: asyncio.Event, groups: list[KafkaGroup]) -> None:
     """Until a signal. A consumer that has stopped for good ends the process, so that its supervisor starts
     another one and the group gives the partitions to others meanwhile."""
     while not stopping.is_set():

@@ -40,7 +40,7 @@ wins: its command line flag, its environment variable, the TOML file named by `-
 
 _CLUSTER = """
 ## Cluster
-With a table `[cluster]` in the file a role joins a cluster. Every role on every
+With a table `[cluster]` in the file a role joins a cluster ([cluster.md](cluster.md)). Every role on every
 machine should read the same. A relative path is relative to the folder that the program was started in.
 """
 

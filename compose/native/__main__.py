@@ -1,4 +1,4 @@
-"""`python -m compose.native up|down|status|environment`: a cluster on this machine."""
+"""`python -m compose.native up|down|status|environment|fetch`: a cluster on this machine."""
 
 import argparse
 import sys
@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from compose.native.cluster import NativeCluster, Plan
-from compose.native.jars import NotAvailable
+from compose.native.jars import NotAvailable, class_path
+from compose.native.minio import find_minio
 from compose.native.process import DidNotStart
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +99,14 @@ def _environment(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _fetch(arguments: argparse.Namespace) -> int:
+    """Everything that must be downloaded or built, so that nothing later needs the network."""
+    for service in ("kafka", "cassandra"):
+        class_path(service)
+    find_minio()
+    return 0
+
+
 def _print_endpoints(cluster: NativeCluster, plan: Plan) -> None:
     print(f"Kafka      {cluster.kafka.bootstrap_servers}")
     print(f"Cassandra  {', '.join(cluster.cassandra.contact_points)}, port {cluster.cassandra.port}")
@@ -109,7 +118,7 @@ def _print_endpoints(cluster: NativeCluster, plan: Plan) -> None:
         print(f"For AWS's command line: strandline credentials --config {cluster.store.config}")
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "environment": _environment}
+_COMMANDS = {"up": _up, "down": _down, "status": _status, "environment": _environment, "fetch": _fetch}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,7 +13,8 @@ from compose.native.process import DidNotStart, Process
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE_SECONDS = 120
 ASK_SECONDS = 2.0
-WORKERS = 2
+# One worker does what only one should do.
+WORKERS = ("materializer,housekeeper,auditor,collector", "materializer,housekeeper")
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 PREPARATIONS = (("topics", "create"), ("schema", "migrate"))
 
@@ -52,12 +53,13 @@ class NativeStore:
             Process(
                 f"worker-{number}",
                 folder / f"worker-{number}",
-                [*strandline, "worker"],
+                [*strandline, "worker", "--processors", processors, "--data-dir",
+                 str(folder / f"worker-{number}" / "data")],
                 lambda: True,
                 environment=environment,
             )
-            for number in range(1, WORKERS + 1)
-        ]
+            for number, processors in enumerate(WORKERS, 1)
+        ]  # fmt: skip
 
     @property
     def processes(self) -> list[Process]:

@@ -2,10 +2,13 @@
 
 import argparse
 
+from strandline.cluster_packages import needs_cluster
 from strandline.settings import Settings
 
 NAME = "index rebuild"
-HELP = "make the index anew from the newest snapshot and the log (no server may be running)"
+HELP = (
+    "make the index anew from the newest snapshot and the log (no server, gateway or worker may be running)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,8 +16,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    from strandline.data_dir import DataDir
+    """Print what was done. Raises ConfigurationError while a server holds the data folder."""
     from strandline.runtime import run as run_loop
+
+    if settings.cluster is not None:
+        with needs_cluster():
+            from strandline.cluster_rebuild import rebuild as rebuild_in_cluster
+
+        keyspace, events = run_loop(rebuild_in_cluster(settings.cluster))
+        print(f"the index was made anew in keyspace {keyspace}: {events} events applied; start the roles now")
+        return 0
+    from strandline.data_dir import DataDir
     from strandline.verification import rebuild
 
     data = DataDir(settings.data_dir)

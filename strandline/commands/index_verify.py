@@ -1,7 +1,10 @@
 """`strandline index verify`: prove the live index equal to the replayed log."""
 
 import argparse
+from collections.abc import Sequence
 
+from index.comparison import Difference
+from strandline.cluster_packages import needs_cluster
 from strandline.settings import Settings
 
 NAME = "index verify"
@@ -10,7 +13,7 @@ KINDS = {
     "only in the second": "only in the replayed log",
     "differs": "differs",
 }
-HELP = "replay the log beside the live index and prove the two equal (a server may be running)"
+HELP = "replay the log beside the live index and prove the two equal (in a cluster no worker may be running)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """0 when they are equal, 1 with the rows that differ."""
-    from strandline.data_dir import DataDir
     from strandline.runtime import run as run_loop
+
+    if settings.cluster is not None:
+        with needs_cluster():
+            from strandline.cluster_rebuild import verify as verify_in_cluster
+
+        cluster = run_loop(verify_in_cluster(settings.cluster))
+        at = ", ".join(f"{topic}/{n} {offset}" for (topic, n), offset in sorted(cluster.positions.items()))
+        print(f"replayed {cluster.events} events from Kafka; compared {cluster.rows} rows at {at}")
+        return _tell(cluster.equal, cluster.damage, cluster.differences)
+    from strandline.data_dir import DataDir
     from strandline.verification import verify
 
     data = DataDir(settings.data_dir)
@@ -28,9 +40,13 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     found = run_loop(verify(data))
     at = ", ".join(f"{topic} {offset}" for topic, offset in sorted(found.positions.items()))
     print(f"replayed {found.events} events from {found.base}; compared {found.rows} rows at {at}")
-    for line in found.damage:
+    return _tell(found.equal, found.damage, found.differences)
+
+
+def _tell(equal: bool, damage: Sequence[str], differences: Sequence[Difference]) -> int:
+    for line in damage:
         print(f"damaged: {line}")
-    for difference in found.differences:
+    for difference in differences:
         print(f"{difference.table} {difference.row}: {KINDS[difference.kind]}")
-    print("equal" if found.equal else "NOT EQUAL: rebuild the index with `strandline index rebuild`")
-    return 0 if found.equal else 1
+    print("equal" if equal else "NOT EQUAL: rebuild the index with `strandline index rebuild`")
+    return 0 if equal else 1

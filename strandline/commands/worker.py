@@ -5,11 +5,21 @@ import argparse
 from strandline.settings import Settings
 
 NAME = "worker"
-HELP = "in a cluster: apply the events of the log to the index, and keep house"
+HELP = "in a cluster: apply the events of the log to the index, keep house, audit, collect"
+
+
+DEFAULT = "materializer,housekeeper"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Nothing beside the settings."""
+    """What to run."""
+    parser.add_argument(
+        "--processors",
+        metavar="NAMES",
+        default=DEFAULT,
+        help=f"which of materializer, housekeeper, auditor, collector to run ({DEFAULT}); one worker of the "
+        "cluster should run the last two, which keep their places in its data folder",
+    )
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -17,10 +27,10 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     from strandline.cluster_packages import needs_cluster
 
     with needs_cluster():
-        from strandline.cluster_worker import work_in_cluster
+        from strandline.cluster_worker import parse_processors, work_in_cluster
     from strandline.logs import configure_logging
     from strandline.runtime import run as run_loop
 
     configure_logging(settings.log_level)
-    run_loop(work_in_cluster(settings))
+    run_loop(work_in_cluster(settings, parse_processors(arguments.processors)))
     return 0

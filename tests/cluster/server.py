@@ -44,11 +44,11 @@ class ClusterServer(Server):
             self.start_worker()
         super().start()
 
-    def start_worker(self) -> "subprocess.Popen[bytes]":
+    def start_worker(self, *flags: str) -> "subprocess.Popen[bytes]":
         """One more worker. Writes wait until it has partitions."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "strandline", "worker"],
+                [sys.executable, "-m", "strandline", "worker", "--data-dir", str(self.data_dir), *flags],
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,

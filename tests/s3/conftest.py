@@ -25,6 +25,7 @@ from tests.s3.raw import Raw
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
 REGION = "us-east-1"
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,18 @@ def _own_environment() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m cluster` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is only about a data folder."""
+    """In a cluster these are tests of the cluster; what is only about a data folder is left out."""
     _expect_of_minio(items)
-    if config.getoption("mode") == "cluster":
-        left_out = [item for item in items if item.get_closest_marker("embedded")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    if config.getoption("mode") != "cluster":
+        return
+    left_out = [item for item in items if item.get_closest_marker("embedded")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.cluster)
 
 
 @pytest.fixture(scope="session")

@@ -42,8 +42,8 @@ def test_versions_are_those_of_the_native_services() -> None:
 def test_every_long_running_service_has_a_health_check_and_restarts() -> None:
     running = set(SERVICES) - PREPARING
     assert {name for name in running if SERVICES[name].get("restart") != "unless-stopped"} == set()
-    # A worker listens on nothing; it ends when it cannot work.
-    assert {name for name in running if "healthcheck" not in SERVICES[name]} == {"worker"}
+    # Workers listen on nothing; they end when they cannot work.
+    assert {name for name in running if "healthcheck" not in SERVICES[name]} == {"worker", "consumers"}
 
 
 def test_what_is_stored_is_on_volumes() -> None:

@@ -1,0 +1,117 @@
+"""The processors that live on facts in a cluster, on faust: the auditor and the collector.
+
+Each of them runs in one worker of the cluster, on a data folder that keeps its place: `audit/` is the trail,
+`consumers/` how far the collector has come.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+
+from access.keyring import KeyRing
+from bus.positions import Positions
+from processors.audit_trail import AuditTrail
+from processors.auditor import Auditor, AuditorPartition
+from processors.collecting import CollectorPartition
+from processors.collector import Collector
+from processors.faust_runner import FaustRunner
+from processors.runner import MakeProcessor
+from schemas.events import AUDIT, FACTS
+from strandline.cluster_connections import client_context, kafka_connection
+from strandline.cluster_services import open_zone_blobs
+from strandline.cluster_settings import ClusterSettings
+from strandline.consumers import only_consumer
+from strandline.data_dir import DataDir
+from strandline.loops import told
+from strandline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+DAY_MILLISECONDS = 24 * 3600 * 1000
+CUT_SECONDS = 3600.0
+
+AUDITOR, COLLECTOR = "auditor", "collector"  # also what their groups are called
+
+
+async def start_consumers(
+    names: Collection[str],
+    settings: Settings,
+    cluster: ClusterSettings,
+    keys: KeyRing,
+    stack: AsyncExitStack,
+) -> None:
+    """Start those named, until `stack` is left. Raises ConfigurationError when another worker has the data
+    folder."""
+    data = DataDir(settings.data_dir)
+    data.create()
+    stack.enter_context(only_consumer(data))
+    if AUDITOR in names:
+        await _start_auditor(settings, cluster, data, stack)
+    if COLLECTOR in names:
+        await _start_collector(settings, cluster, data, keys, stack)
+
+
+async def _start_auditor(
+    settings: Settings, cluster: ClusterSettings, data: DataDir, stack: AsyncExitStack
+) -> None:
+    auditor = Auditor(AuditTrail(data.audit))
+    stack.callback(auditor.close)
+    writing = asyncio.Lock()
+
+    def make(topic: str, partition: int) -> AuditorPartition:
+        return AuditorPartition(auditor, writing, topic, partition)
+
+    await _start(_runner(cluster, AUDITOR, (AUDIT, FACTS), make), stack)
+    if settings.audit_keep_days:
+        cutting = asyncio.create_task(
+            told(_cut(auditor, writing, settings.audit_keep_days), log, "the removal of old audit files")
+        )
+        stack.callback(cutting.cancel)
+
+
+async def _start_collector(
+    settings: Settings, cluster: ClusterSettings, data: DataDir, keys: KeyRing, stack: AsyncExitStack
+) -> None:
+    blobs = open_zone_blobs(cluster, keys)
+    await blobs.start()
+    stack.push_async_callback(blobs.close)
+    positions = Positions(str(data.consumers))
+    collector = Collector(blobs, settings.gc_grace_seconds, time.time, log.error)
+    stopping = asyncio.Event()
+
+    def make(_: str, partition: int) -> CollectorPartition:
+        return CollectorPartition(collector, positions, stopping, partition)
+
+    await _start(_runner(cluster, COLLECTOR, (FACTS,), make), stack)
+    stack.callback(stopping.set)
+
+
+async def _start(runner: FaustRunner, stack: AsyncExitStack) -> None:
+    stack.push_async_callback(runner.stop)
+    await runner.start()
+
+
+def _runner(cluster: ClusterSettings, name: str, topics: tuple[str, ...], make: MakeProcessor) -> FaustRunner:
+    kafka = cluster.kafka
+    connection = kafka_connection(kafka)
+    login = None
+    if kafka.sasl is not None:
+        login = kafka.sasl.mechanism, kafka.sasl.user, kafka.sasl.password.get_secret_value()
+    return FaustRunner(
+        connection.bootstrap_servers,
+        connection.name(name),
+        {connection.name(topic): topic for topic in topics},
+        make,
+        tls=None if kafka.tls is None else client_context(kafka.tls),
+        login=login,
+    )
+
+
+async def _cut(auditor: Auditor, writing: asyncio.Lock, days: int) -> None:
+    """Remove old files of the trail, once an hour."""
+    while True:
+        async with writing:
+            await asyncio.to_thread(auditor.drop_before, int(time.time() * 1000) - days * DAY_MILLISECONDS)
+        await asyncio.sleep(CUT_SECONDS)
