@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from blobs.s3 import names
 from blobs.s3.zone import Listed
-from schemas.ids import uuid7_milliseconds
 
 _BLOCK = re.compile(r"b([0-9a-f]{6})")
 _REFERENCE = re.compile(r"ref-([0-9a-f]+)-([0-9a-f]{12})")
@@ -20,14 +19,14 @@ class BlobState:
     blocks   by zone: the size of each block by its number
     holders  when each second reference was recorded last (Unix milliseconds)
     gone     the primary has let go
-    freeing  attempts to free it, under way or left by a crash
+    freeing  attempts to free it, under way or left by a crash, and the zones that have their mark
     names    by zone: every object of the blob
     """
 
     blocks: dict[str, dict[int, int]] = field(default_factory=dict)
     holders: dict[bytes, int] = field(default_factory=dict)
     gone: bool = False
-    freeing: set[bytes] = field(default_factory=set)
+    freeing: dict[bytes, set[str]] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
@@ -35,21 +34,20 @@ class BlobState:
         """From the listings of the blob's folder in each zone."""
         state, begin = cls(), len(names.folder(blob))
         for zone, objects in listed.items():
-            blocks = state.blocks[zone] = {}
-            state.names[zone] = []
+            state.blocks[zone], state.names[zone] = {}, []
             for one in objects:
                 state.names[zone].append(one.name)
-                state._add(one.name[begin:], one.size, blocks)
+                state._add(zone, one.name[begin:], one.size)
         return state
 
-    def _add(self, entry: str, size: int, blocks: dict[int, int]) -> None:
+    def _add(self, zone: str, entry: str, size: int) -> None:
         if match := _BLOCK.fullmatch(entry):
-            blocks[int(match[1], 16)] = size
+            self.blocks[zone][int(match[1], 16)] = size
         elif match := _REFERENCE.fullmatch(entry):
             holder, made = bytes.fromhex(match[1]), int(match[2], 16)
             self.holders[holder] = max(made, self.holders.get(holder, 0))
         elif match := _FREEING.fullmatch(entry):
-            self.freeing.add(bytes.fromhex(match[1]))
+            self.freeing.setdefault(bytes.fromhex(match[1]), set()).add(zone)
         elif entry == "gone":
             self.gone = True
 
@@ -62,9 +60,9 @@ class BlobState:
                 sizes[number] = max(size, sizes.get(number, 0))
         return sizes
 
-    def being_freed(self, since: int) -> bool:
-        """Whether an attempt to free it may be under way: one begun after `since` (Unix milliseconds)."""
-        return any(uuid7_milliseconds(attempt) > since for attempt in self.freeing)
+    def without(self, attempt: bytes) -> set[str]:
+        """The zones that were asked and do not have the mark of that attempt to free it."""
+        return set(self.names) - self.freeing[attempt]
 
     @property
     def marks(self) -> set[str]:

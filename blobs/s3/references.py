@@ -50,7 +50,7 @@ class References:
             if answers.failed:
                 await self._notes.write(blob, answers.failed.keys())
             state = await self._decided(blob)
-            half_freed = state.freeing and _is_last(state, holder)
+            half_freed = bool(state.freeing) and _is_last(state, holder)
             if half_freed or not any(state.blocks.values()):
                 raise BlobMissing(f"blob {blob.hex()} was freed")
         except BaseException:
@@ -65,7 +65,7 @@ class References:
         limit = time.monotonic() + WAIT_SECONDS
         while True:
             state = await self._zones.state(blob)
-            if not state.being_freed(self._now() - int(STALE_SECONDS * 1000)):
+            if not is_being_freed(self._zones, blob, state, self._now()):
                 return state
             if time.monotonic() > limit:
                 raise ServiceUnavailable(f"blob {blob.hex()} is about to be freed, or not: try again")
@@ -141,6 +141,19 @@ class References:
 
     def _now(self) -> int:
         return uuid7_milliseconds(self._new_id())
+
+
+def is_being_freed(zones: Zones, blob: bytes, state: BlobState, now: int) -> bool:
+    """Whether somebody may be freeing the blob (`now` in Unix milliseconds): an attempt that is not over
+    by its age, whose mark may be in a quorum for all that the zones asked say. One that is not, yet, looks
+    for references only later; one that is not, any more, has backed off while a zone was away."""
+    placement = zones.placement
+    places = set(placement.candidates(blob))
+    return any(
+        uuid7_milliseconds(attempt) > now - int(STALE_SECONDS * 1000)
+        and placement.is_quorum(blob, places - state.without(attempt))
+        for attempt in state.freeing
+    )
 
 
 def _is_last(state: BlobState, holder: bytes) -> bool:

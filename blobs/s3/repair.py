@@ -12,7 +12,7 @@ from blobs.s3.blob_state import BlobState
 from blobs.s3.blocks import is_undamaged
 from blobs.s3.comparing import compare
 from blobs.s3.failures import NotInZone, ZoneFailed
-from blobs.s3.references import STALE_SECONDS, References
+from blobs.s3.references import References, is_being_freed
 from blobs.s3.zone import PAGE, Zone
 from blobs.s3.zones import Zones
 from schemas.errors import ServiceUnavailable, StorageFull
@@ -120,7 +120,7 @@ class Repairer:
         if _is_unneeded(state):
             await self._references.settle(blob)
             return not (await self._zones.state(blob)).names.get(zone.name)
-        if state.being_freed(self._stale()):
+        if self._is_being_freed(blob, state):
             return False
         if zone.name not in self._zones.placement.targets(blob):
             return True
@@ -170,7 +170,7 @@ class Repairer:
             return True
         state = await self._zones.state(blob)
         elsewhere = any(blocks for name, blocks in state.blocks.items() if name != zone.name)
-        if elsewhere and not state.being_freed(self._stale()) and not _is_unneeded(state):
+        if elsewhere and not self._is_being_freed(blob, state) and not _is_unneeded(state):
             return True
         await zone.remove(copied)
         return False
@@ -179,7 +179,7 @@ class Repairer:
         """Take a blob out of a zone where it does not belong, once all of it is where it does."""
         everyone = self._zones.by_name.values()
         state = BlobState.of(blob, {one.name: await one.list_all(names.folder(blob)) for one in everyone})
-        if state.being_freed(self._stale()) or _is_unneeded(state):
+        if self._is_being_freed(blob, state) or _is_unneeded(state):
             return False
         if not all(state.is_whole_in(name) for name in self._zones.placement.targets(blob)):
             return False
@@ -187,8 +187,8 @@ class Repairer:
         done.moved += 1
         return True
 
-    def _stale(self) -> int:
-        return self._now() - int(STALE_SECONDS * 1000)
+    def _is_being_freed(self, blob: bytes, state: BlobState) -> bool:
+        return is_being_freed(self._zones, blob, state, self._now())
 
     def _now(self) -> int:
         return uuid7_milliseconds(self._new_id())

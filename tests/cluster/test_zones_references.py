@@ -172,8 +172,9 @@ def test_a_copy_waits_for_a_free_under_way_and_not_for_one_that_crashed(zones: Z
         for endpoint in endpoints:
             await asyncio.to_thread(put, endpoint, crashed)
         assert await blobs.share(key, source, uuid7())
-        for endpoint in endpoints[:2]:
-            await asyncio.to_thread(put, endpoint, under_way)
+        await asyncio.to_thread(put, endpoints[2], under_way)  # in one zone alone it is not in force
+        assert await blobs.share(key, source, uuid7())
+        await asyncio.to_thread(put, endpoints[0], under_way)
         with pytest.raises(ServiceUnavailable, match="about to be freed, or not"):
             await blobs.share(key, source, uuid7())
 

@@ -106,8 +106,8 @@ def test_what_zones_list_becomes_what_is_known() -> None:
     assert state.sizes == {0: 100, 1: 7}
     assert state.holders == {HOLDER: 9}
     assert state.gone
-    assert state.being_freed(1_699_999_999_999)
-    assert not state.being_freed(1_700_000_000_000)
+    assert state.freeing == {attempt: {"a"}}
+    assert state.without(attempt) == {"b", "c"}
     assert state.references_of("b", HOLDER) == [names.reference(BLOB, HOLDER, 9)]
     assert state.references_of("c", HOLDER) == []
     assert state.marks == {names.gone(BLOB), *(names.reference(BLOB, HOLDER, made) for made in (5, 9))}
