@@ -1,4 +1,4 @@
-"""The port of the bytes. Engine: `blobs.local` (zone folders on disk), later `blobs.s3`.
+"""The port of the bytes. Engines: `blobs.local` (zone folders on disk), `blobs.s3` (zones of a cluster).
 
 Everything stored is encrypted under a data key of its own and checksummed per frame; what these calls
 return is durable.
