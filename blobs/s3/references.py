@@ -8,7 +8,7 @@ waits until the free is decided, the one who frees backs off. Why this is safe: 
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from blobs.s3 import names
 from blobs.s3.blob_state import BlobState
@@ -50,7 +50,7 @@ class References:
             if answers.failed:
                 await self._notes.write(blob, answers.failed.keys())
             state = await self._decided(blob)
-            half_freed = bool(state.freeing) and _is_last(state, holder)
+            half_freed = _is_last(state, holder) and any(_in_force(self._zones, blob, state))
             if half_freed or not any(state.blocks.values()):
                 raise BlobMissing(f"blob {blob.hex()} was freed")
         except BaseException:
@@ -147,13 +147,17 @@ def is_being_freed(zones: Zones, blob: bytes, state: BlobState, now: int) -> boo
     """Whether somebody may be freeing the blob (`now` in Unix milliseconds): an attempt that is not over
     by its age, whose mark may be in a quorum for all that the zones asked say. One that is not, yet, looks
     for references only later; one that is not, any more, has backed off while a zone was away."""
+    stale = now - int(STALE_SECONDS * 1000)
+    return any(uuid7_milliseconds(attempt) > stale for attempt in _in_force(zones, blob, state))
+
+
+def _in_force(zones: Zones, blob: bytes, state: BlobState) -> Iterator[bytes]:
+    """The attempts to free the blob, of whatever age, whose mark may be in a quorum."""
     placement = zones.placement
     places = set(placement.candidates(blob))
-    return any(
-        uuid7_milliseconds(attempt) > now - int(STALE_SECONDS * 1000)
-        and placement.is_quorum(blob, places - state.without(attempt))
-        for attempt in state.freeing
-    )
+    for attempt in state.freeing:
+        if placement.is_quorum(blob, places - state.without(attempt)):
+            yield attempt
 
 
 def _is_last(state: BlobState, holder: bytes) -> bool:

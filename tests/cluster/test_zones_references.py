@@ -158,6 +158,7 @@ def test_what_a_zone_missed_of_a_reference_another_quorum_still_tells(
         assert await blobs.free(source) == 0
         assert await blobs.read(shared, 0, SIZE) == data
         assert await blobs.free(shared) >= SIZE
+        assert (await blobs.repairer.repair_noted()).later == 0  # a zone may have lagged on a busy machine
         assert await everything(endpoints) == [{}, {}, {}]
 
     in_zones(tmp_path, hurt_zones, scenario)
