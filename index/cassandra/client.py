@@ -41,6 +41,7 @@ class Connection:
 
     datacenter  the one whose nodes are asked, and whose replicas make the quorum
     tls         a context that trusts the nodes' certificates; None: no TLS
+    request_seconds  how long an answer may take; less than a phase of a shard's move (sharding.Pace)
     """
 
     contact_points: Sequence[str] = ("127.0.0.1",)
@@ -50,6 +51,7 @@ class Connection:
     user: str | None = None
     password: str | None = None
     tls: ssl.SSLContext | None = None
+    request_seconds: float = REQUEST_SECONDS
 
 
 def open_session(connection: Connection, keyspace: str | None = None) -> Session:
@@ -59,7 +61,7 @@ def open_session(connection: Connection, keyspace: str | None = None) -> Session
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(connection.datacenter)),
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        request_timeout=REQUEST_SECONDS,
+        request_timeout=connection.request_seconds,
         row_factory=tuple_factory,
         speculative_execution_policy=ConstantSpeculativeExecutionPolicy(SLOW_SECONDS, 1),
     )

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 COMMIT_SECONDS = 30.0  # how long a commit is tried before the writer gives up
 FIRST_PAUSE = 0.05
+MARK_SECONDS = 0.05  # how much later than a commit readers may hear of its position
 LONGEST_PAUSE = 2.0
 
 
@@ -196,9 +197,11 @@ class CassandraWriter:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _mark_applied(self) -> None:
-        """Tell readers how far the rows are. Beside the commits, for nobody waits for it."""
+        """Tell readers how far the rows are: beside the commits and for several at once, since nobody waits
+        for it."""
         try:
             while self._marked != self._applied:
+                await asyncio.sleep(MARK_SECONDS)
                 offset = self._applied
                 await self._journal.mark_applied(offset)
                 self._marked = offset

@@ -13,7 +13,10 @@ DATACENTER = "datacenter1"
 @contextmanager
 def fresh_keyspace(service: Cassandra) -> Iterator[Connection]:
     """A migrated keyspace that goes at the end."""
-    connection = Connection(service.contact_points, service.port, service.keyspace(), DATACENTER)
+    # A busy machine may let a node stand still for seconds, which is not what is tested here.
+    connection = Connection(
+        service.contact_points, service.port, service.keyspace(), DATACENTER, request_seconds=30.0
+    )
     session = open_session(connection)
     try:
         migrate(session, connection.keyspace, DATACENTER, 1)
