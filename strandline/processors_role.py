@@ -69,7 +69,7 @@ class Processors:
         self._settings = settings
         self._data = data
         self._started_at = started_at
-        self._logs = {topic: open_log(data, topic) for topic in (AUDIT, FACTS)}
+        self._logs = {topic: open_log(data, topic, following=True) for topic in (AUDIT, FACTS)}
         self._positions = Positions(str(data.consumers), files)
         self._blobs = open_blobs(settings, data, KeyRing(data.keys), files)
         self._auditor = None

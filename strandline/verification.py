@@ -66,9 +66,9 @@ class Verification(NamedTuple):
     differences: list[Difference]
 
 
-def open_log(data: DataDir, topic: str) -> LogReader:
+def open_log(data: DataDir, topic: str, *, following: bool = False) -> LogReader:
     """The log of a topic's only partition, read-only."""
-    return LogReader(partition_directory(str(data.log), topic, 0, 0))
+    return LogReader(partition_directory(str(data.log), topic, 0, 0), following=following)
 
 
 async def build(

@@ -9,6 +9,7 @@ from bus.local.segment import SEGMENT_HEADER_SIZE, Segment, list_segments, read_
 from disk.files import Files, Handle
 from schemas.errors import OffsetOutOfRange
 
+FIRST_LOOK = 16 * 1024  # bytes
 ATTEMPTS = 16  # listings, when segments are dropped or added under the reader
 
 
@@ -20,9 +21,13 @@ class LogReader:
     being written, and the zeros ahead of it, are the end of the log.
     """
 
-    def __init__(self, directory: str, files: Files | None = None) -> None:
+    def __init__(self, directory: str, files: Files | None = None, *, following: bool = False) -> None:
+        """`following`: for a reader that asks again and again. Behind the log's end it looks a little way for
+        frames that prove a loss, and further each time it finds itself at the same place."""
         self._directory = os.path.abspath(directory)
         self._files = files or Files()
+        self._following = following
+        self._looked = (-1, 0)  # the offset at which the log ended last, and how far was looked
         self._segments: dict[int, Segment] = {}
 
     @property
@@ -84,9 +89,19 @@ class LogReader:
         records = collect(scanner, segment, offset, limit, stop)
         if records:
             return records
-        if not self._is_end(scanner, handle, segment, stop):
+        size = self._files.size(handle.fd)
+        limit = scanner.position + self._next_look(scanner.offset, size) if self._following else size
+        if not self._is_end(scanner, handle, segment, stop, limit):
             return None
         return [] if scanner.offset == offset else None
+
+    def _next_look(self, offset: int, size: int) -> int:
+        """How many bytes to look at behind the end at that offset: each time twice as many, until it was the
+        whole file, and then from the beginning again."""
+        before, looked = self._looked
+        look = looked * 2 if before == offset and looked < size else FIRST_LOOK
+        self._looked = (offset, look)
+        return look
 
     def _walk(self, base: int, stop: int | None) -> int:
         """The offset at which a segment's frames end."""
@@ -101,8 +116,16 @@ class LogReader:
                 return scanner.offset
         raise corrupt(segment.path, scanner.position, "the log keeps changing there")
 
-    def _is_end(self, scanner: FrameScanner, handle: Handle, segment: Segment, stop: int | None) -> bool:
+    def _is_end(
+        self,
+        scanner: FrameScanner,
+        handle: Handle,
+        segment: Segment,
+        stop: int | None,
+        limit: int | None = None,
+    ) -> bool:
         """Whether the log ends where the scanner stopped; False when a frame has appeared there meanwhile.
+        Frames behind are looked for up to the position `limit`.
 
         Raises LogCorrupt when something that was durable should be there. The place is looked at again after
         the proof was found: a frame that says so was written after the one that is missing.
@@ -110,7 +133,8 @@ class LogReader:
         size = self._files.size(handle.fd)
         found = None
         if stop is None:
-            found = proof_of_loss(self._files, handle.fd, scanner.position, scanner.offset, size)
+            end = size if limit is None else min(size, limit)
+            found = proof_of_loss(self._files, handle.fd, scanner.position, scanner.offset, end)
             if found is None:
                 return True
         again = FrameScanner(self._files, handle.fd, scanner.position, scanner.offset, size)

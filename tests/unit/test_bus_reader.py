@@ -68,6 +68,44 @@ def test_reserved_space_and_a_half_written_frame_are_the_end(tmp_path: Path) -> 
     log.close()
 
 
+def test_a_follower_finds_a_loss_by_looking_further_each_time(tmp_path: Path) -> None:
+    log = LocalPartitionLog(str(tmp_path), ahead=0)
+    payloads = [os.urandom(60_000) for _ in range(10)]
+    for payload in payloads:
+        log.append([payload])
+    log.close()
+    path = next(tmp_path.glob("*.log"))
+    follower = LogReader(str(tmp_path), following=True)
+    assert len(follower.read(3, 1)) == 1
+    with path.open("r+b") as file:  # the frame of offset 4 is gone, and the next one is far away
+        place = file.read().index(payloads[4])
+        file.seek(place - 30)
+        file.write(bytes(150))
+    assert follower.read(4) == [], "it may just be about to be written"
+    with pytest.raises(LogCorrupt, match="no frame for offset 4"):
+        read_until_it_fails(follower, 4)
+    with pytest.raises(LogCorrupt, match="no frame for offset 4"):
+        LogReader(str(tmp_path)).read(4)
+
+
+def read_until_it_fails(reader: LogReader, offset: int) -> None:
+    for _ in range(20):
+        assert reader.read(offset) == []
+
+
+def test_a_follower_at_a_quiet_end_looks_again_and_again(tmp_path: Path) -> None:
+    log = LocalPartitionLog(str(tmp_path), ahead=1 << 20, background=False)
+    follower = LogReader(str(tmp_path), following=True)
+    for number in range(40):
+        assert follower.read(number) == []
+        assert follower.read(number) == []
+        log.append([b"%d" % number])
+        assert [record.payload for record in follower.read(number)] == [b"%d" % number]
+    for _ in range(100):
+        assert follower.read(40) == []
+    log.close()
+
+
 def test_offsets_outside_are_refused(tmp_path: Path) -> None:
     reader = LogReader(str(tmp_path / "none"))
     with pytest.raises(OffsetOutOfRange, match="no log here"):
