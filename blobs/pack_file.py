@@ -58,10 +58,18 @@ class PackFile:
         raise FileNotFoundError(f"{self.path} was removed as often as it was made")
 
     def extend(self, start: int, step: int) -> None:
-        """Write `step` bytes of zeros from `start` on, durably. Nobody else may be writing there."""
-        for position in range(start, start + step, len(_ZEROS)):
-            write_fully(self._files, self.fd, _ZEROS[: start + step - position], position)
-        self.sync()
+        """Write `step` bytes of zeros from `start` on, durably. Nobody else may be writing there.
+
+        Through a descriptor of its own: the kernel tells each descriptor once of a failed write-back. On a
+        common one the sync of zeros could hear of a lost record, and the record's own sync succeed."""
+        fd = self._files.open(self.path, os.O_RDWR)
+        try:
+            for position in range(start, start + step, len(_ZEROS)):
+                write_fully(self._files, fd, _ZEROS[: start + step - position], position)
+            if self._fsync:
+                self._files.fdatasync(fd)
+        finally:
+            self._files.close(fd)
         self.zeroed = start + step
 
     def write(self, batch: bytes, records: int) -> None:
@@ -105,6 +113,8 @@ class PackFile:
 
     def discard(self) -> None:
         """Remove the file: nothing in it was ever acknowledged."""
-        with contextlib.suppress(FileNotFoundError):
-            self._files.unlink(self.path)
-        self._files.close(self.fd)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                self._files.unlink(self.path)
+        finally:
+            self._files.close(self.fd)

@@ -64,7 +64,8 @@ class Filler:
         self._growing: Future[None] | None = None
 
     def create(self) -> Future[PackFile]:
-        """Begin to make a pack. The future raises StorageFull, and then leaves nothing behind."""
+        """Begin to make a pack. The future raises StorageFull, or ServiceUnavailable when the device fails,
+        and then leaves nothing behind."""
         return self._thread.submit(self._create)
 
     def keep_ahead(self, pack: PackFile, end: int) -> None:
@@ -103,7 +104,10 @@ class Filler:
 
     def _create(self) -> PackFile:
         ahead = self._ahead if self._has_room() else 0
-        return PackFile(self._files, self._places, self._new_id(), ahead=ahead, fsync=self._fsync)
+        try:
+            return PackFile(self._files, self._places, self._new_id(), ahead=ahead, fsync=self._fsync)
+        except OSError as error:
+            raise ServiceUnavailable(f"a pack could not be made: {error}") from error
 
     def _has_room(self) -> bool:
         """Whether there is space for zeros ahead, which can be left out."""
@@ -133,8 +137,10 @@ class PackWriter:
         """Every record queued before the call has its outcome when this returns; those that got it here."""
         settled: list[Record] = []
         with self._lock:
-            while self.queue:
+            left = len(self.queue)  # not what comes meanwhile: the log's thread has events to append
+            while left > 0:
                 batch = self._take()
+                left -= len(batch)
                 outcome = self._store(batch)
                 for record in batch:
                     record.pieces = []

@@ -102,26 +102,14 @@ class Packs:
         """Take the joined pieces, `stored` bytes of frames.
 
         Raises StorageFull; ServiceUnavailable when the device fails or the store is closing."""
-        while self.pending > PENDING_LIMIT and not self._closed:
-            self._wanted.put(True)
-            room = self._loop.create_future()
-            self._waiting.append(room)
-            await room
-        while (pack := self._pack) is None or not self._fits(pack, RECORD_BYTES + stored):
-            if self._closed:
-                break
-            await self._begin_pack(pack)
-        if self._closed or pack is None:
-            raise ServiceUnavailable("the store is shutting down")
-        if self._room is not None:
-            self._room.take(stored)
-        append = Append(self, pack, self._end, pieces, stored)
-        self._end += RECORD_BYTES + stored
-        self._taken += stored
-        self._writer.queue.append(append)
-        if self._spare is None and self._end > self._pack_size // 2:
-            self._spare = self._filler.create()
-        return append
+        while not self._closed:
+            if self.pending > PENDING_LIMIT:
+                await self._less_pending()
+            elif (pack := self._pack) is None or not self._fits(pack, RECORD_BYTES + stored):
+                await self._begin_pack(pack)
+            else:
+                return self._place(pack, pieces, stored)
+        raise ServiceUnavailable("the store is shutting down")
 
     def flush(self) -> None:
         """Everything appended so far is durable, or has its error. Blocking: call it from a thread."""
@@ -154,14 +142,35 @@ class Packs:
         whole = self._end + size + SEAL_BYTES <= self._pack_size or self._end == HEADER_BYTES
         return whole and pack.failure is None
 
+    def _place(self, pack: PackFile, pieces: list[bytes], stored: int) -> Append:
+        if self._room is not None:
+            self._room.take(stored)
+        append = Append(self, pack, self._end, pieces, stored)
+        self._end += RECORD_BYTES + stored
+        self._taken += stored
+        self._writer.queue.append(append)
+        if self._spare is None and self._end > self._pack_size // 2:
+            self._spare = self._filler.create()
+        return append
+
+    async def _less_pending(self) -> None:
+        """Wait until something was flushed."""
+        flushed = self._loop.create_future()
+        self._waiting.append(flushed)  # before the flush, which looks whether anybody waits
+        self._wanted.put(True)
+        await flushed
+
     async def _begin_pack(self, old: PackFile | None) -> None:
         """The next pack takes the place of `old`, unless another request has seen to that meanwhile."""
         async with self._turn:
             if self._pack is not old or self._closed:
                 return
-            spare, self._spare = self._spare or self._filler.create(), None
-            self._pack = await asyncio.wrap_future(spare)
-            self._end = HEADER_BYTES
+            if self._spare is None or (self._spare.done() and self._spare.exception() is not None):
+                self._spare = self._filler.create()  # the one prepared may have failed long ago
+            # A request that is given up leaves the pack to the next one.
+            pack = await asyncio.shield(asyncio.wrap_future(self._spare))
+            if not self._closed:
+                self._pack, self._spare, self._end = pack, None, HEADER_BYTES
 
     def _tell(self, settled: list[Record]) -> None:
         for record in settled:
@@ -170,12 +179,14 @@ class Packs:
                     waiter.set_result(None)
         if self.pending <= PENDING_LIMIT:
             self._wake()
+        elif self._waiting:
+            self._wanted.put(True)
 
     def _wake(self) -> None:
         while self._waiting:
-            room = self._waiting.popleft()
-            if not room.done():
-                room.set_result(None)
+            flushed = self._waiting.popleft()
+            if not flushed.done():
+                flushed.set_result(None)
 
     # --- in the flusher thread ---------------------------------------------------------------------------
     def _run(self) -> None:
