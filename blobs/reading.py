@@ -1,7 +1,8 @@
 """Reading ranges: the frames that hold them, verified and decrypted, without touching the rest.
 
 What the page cache holds is read on the event loop, where a frame takes about 30 µs; what it does not hold
-is read in a thread, so that a slow device never stops the loop.
+is read in a thread, so that a slow device never stops the loop. A file system that cannot tell the two apart
+(tmpfs, network file systems) has all but small extents read in threads.
 """
 
 import asyncio
@@ -142,6 +143,8 @@ class RangeReader:
         size = stored_frame_length(number, extent.length)
         if file is None:
             return memoryview(manifest.inline)[offset : offset + size]
+        if not self._nowait:
+            return None
         view = memoryview(self._buffer)[:size]
         return view if self._read_cached(file.fd, view, offset) else None
 
