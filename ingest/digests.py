@@ -58,7 +58,11 @@ class Digests:
         self._hashing.close()
 
     def _begin(self, chunks: list[bytes], last: bool) -> "asyncio.Future[None]":
-        return self._hashing.update(self._md5, chunks, self._update_others)
+        if chunks:
+            return self._hashing.update(self._md5, chunks, self._update_others)
+        nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        nothing.set_result(None)  # a body of whole slices: it need not wait for others once more
+        return nothing
 
     def _update_others(self, chunks: list[bytes]) -> None:
         for chunk in chunks:

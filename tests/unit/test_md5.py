@@ -7,12 +7,16 @@ import os
 import random
 import sys
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blobs.sealing import SLICE
 from ingest import md5
+from ingest.digests import Digests
+from ingest.payload import Payload
 
 LENGTHS = (0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000, 4096)
 
@@ -134,5 +138,27 @@ def test_what_fails_fails_for_every_body_of_its_batch(module: ModuleType) -> Non
         hashing = module.SideBySide()
         with pytest.raises(MemoryError):
             await hashing.update(hashing.open(), [b"x"], fail)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", [0, 1, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE])
+def test_a_body_waits_for_others_only_while_it_has_bytes(size: int) -> None:
+    class Recorded(md5.SideBySide):
+        handed_over = 0
+
+        def update(self, stream: md5.Stream, chunks: list[bytes], also: Any) -> "asyncio.Future[None]":
+            self.handed_over += 1
+            return super().update(stream, chunks, also)
+
+    async def scenario() -> None:
+        hashing, body = Recorded(), os.urandom(size)
+        digests = Digests(payload := Payload(b"", size), hashing)
+        for start in range(0, size, 65_536):
+            await digests.update(body[start : start + 65_536])
+        await digests.finish()
+        digests.close()
+        assert digests.verify(payload).etag == hashlib.md5(body).hexdigest()
+        assert hashing.handed_over == -(-size // SLICE)
 
     asyncio.run(scenario())
