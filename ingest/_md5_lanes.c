@@ -16,6 +16,7 @@
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+#define CLONED
 #else
 #define FOR_EACH_PROCESSOR
 #endif
@@ -109,7 +110,7 @@ static void hash_lanes(uint32_t state[4][LANES], const uint8_t *const data[LANES
 /* From how many streams on lanes are faster than one stream after the other. */
 static int worthwhile_lanes(void)
 {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#ifdef CLONED /* without clones lanes have the narrow vectors of every processor */
     if (__builtin_cpu_supports("avx512f"))
         return 4;
     if (__builtin_cpu_supports("avx2"))
