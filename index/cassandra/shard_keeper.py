@@ -21,6 +21,8 @@ from index.cassandra.walk import all_maps
 
 log = logging.getLogger(__name__)
 
+BUCKETS_AT_ONCE = 8
+
 
 @dataclass(frozen=True, slots=True)
 class ShardLimits:
@@ -80,19 +82,29 @@ class ShardKeeper:
         self._forget = prepare("DELETE FROM shard_activity WHERE bucket_id = ? AND shard = ?")
 
     async def step(self) -> int:
-        """Finish the moves that were begun, and make those that are due; returns how many maps changed."""
-        changed = 0
-        for bucket_id, shard_map in (await all_maps(self._client)).items():
-            if shard_map.unfilled() or shard_map.filled() or shard_map.leftovers:
-                await self.finish(bucket_id)
-                changed += 1
+        """Begin the moves that are due, and finish all that were begun; returns in how many buckets."""
+        moving = {
+            bucket_id
+            for bucket_id, known in (await all_maps(self._client)).items()
+            if known.unfilled() or known.filled() or known.leftovers
+        }
         for (bucket_id, number), activity in (await self._due()).items():
-            changed += await self._look_at(bucket_id, number, activity)
-        return changed
+            if await self._look_at(bucket_id, number, activity):
+                moving.add(bucket_id)
+        # All moves of a bucket share their phases. What is left is found again by the next step.
+        await asyncio.gather(*map(self.finish, sorted(moving)[:BUCKETS_AT_ONCE]))
+        return len(moving)
 
     async def split(self, bucket_id: bytes, number: int, piece_keys: int) -> bool:
-        """Cut a shard into pieces of that many keys, or make it anew when it has no more than those. Returns
-        whether it did: not when it is moving already, or somebody else changed the map."""
+        """`begin` and `finish`."""
+        begun = await self.begin(bucket_id, number, piece_keys)
+        if begun:
+            await self.finish(bucket_id)
+        return begun
+
+    async def begin(self, bucket_id: bytes, number: int, piece_keys: int) -> bool:
+        """Begin to cut a shard into pieces of that many keys, or to make it anew when it has no more than
+        those. Returns whether it did: not when it is moving already, or somebody else changed the map."""
         known = await self._read_map(bucket_id)
         shard = next((shard for shard in known.shards if shard.number == number and not shard.into), None)
         if shard is None:
@@ -103,7 +115,6 @@ class ShardKeeper:
         if not await self._change(bucket_id, known, changed):
             return False
         log.info("bucket %s: shard %d of %d keys moves to %d", bucket_id.hex(), number, count, len(starts))
-        await self.finish(bucket_id)
         return True
 
     async def finish(self, bucket_id: bytes) -> None:
@@ -167,7 +178,7 @@ class ShardKeeper:
         count, _ = await self._copier.starts(bucket_id, shard, self._limits.piece_keys)
         if activity.removals < self._limits.removals and count <= self._limits.shard_keys:
             return False
-        return await self.split(bucket_id, number, self._limits.piece_keys)
+        return await self.begin(bucket_id, number, self._limits.piece_keys)
 
     async def _small_neighbours(
         self, bucket_id: bytes, known: ShardMap, shard: Shard, count: int
