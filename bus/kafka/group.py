@@ -83,9 +83,14 @@ class KafkaGroup:
         self._thread.start()
 
     async def close(self) -> None:
-        """Finish the batches in hand, commit, leave."""
+        """Finish the batches in hand, commit, leave. What is not finished within REVOKE_SECONDS is broken
+        off: others have the partition by then."""
         self._closing = True
         await asyncio.to_thread(self._thread.join)
+        left = [*self._tasks.values(), *self._ending]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def assigned(self) -> list[Key]:
         """The partitions held now, by our topics."""
