@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 ARGS   ?=
 TORTURE_ROUNDS ?= 1000
 
-.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench torture docs clean
+.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-cluster torture docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -66,6 +66,9 @@ format: $(VENV)/.installed-dev ## format the code, and mend what the linter can
 
 bench: $(VENV)/.installed-dev ## compare with MinIO on this machine (ARGS='growth' …); results in bench/results/
 	$(BIN)/python -m bench $(ARGS)
+
+bench-cluster: $(VENV)/.installed-dev ## measure a cluster on this machine (ARGS='--replicated' …); results in bench/results/
+	$(BIN)/python -m bench.cluster $(ARGS)
 
 torture: $(VENV)/.installed-dev ## kill and restart the server 1,000 times and check that nothing was lost
 	STRANDLINE_TEST_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/python -m pytest tests/faults --timeout 0 $(ARGS)

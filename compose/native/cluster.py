@@ -30,6 +30,7 @@ class Plan:
     storage_port: int = 7000
     zone_ports: tuple[int, ...] = (9101, 9102, 9103)
     gateway_ports: tuple[int, ...] = (9000, 9010)
+    workers: int = 2
     kafka_heap_mib: int = 384
     cassandra_heap_mib: int = 768
 
@@ -67,7 +68,9 @@ class NativeCluster:
             plan.cassandra_port,
             self.zones.zones,
             list(plan.gateway_ports),
+            plan.workers,
         )
+        self.gateway_ports = plan.gateway_ports
 
     @property
     def services(self) -> list[Process]:

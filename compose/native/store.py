@@ -13,8 +13,8 @@ from compose.native.process import DidNotStart, Process
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE_SECONDS = 120
 ASK_SECONDS = 2.0
-# One worker does what only one should do.
-WORKERS = ("materializer,housekeeper,auditor,collector", "materializer,housekeeper")
+FIRST_WORKER = "materializer,housekeeper,auditor,collector"  # it does what only one should do
+OTHER_WORKERS = "materializer,housekeeper"
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 PREPARATIONS = (("topics", "create"), ("schema", "migrate"))
 
@@ -33,6 +33,7 @@ class NativeStore:
         cql_port: int,
         zones: list[Zone],
         gateway_ports: list[int],
+        workers: int,
     ) -> None:
         self.config = folder / "strandline.toml"
         self._text = configuration(folder / "keys", brokers, contact_points, cql_port, zones)
@@ -58,7 +59,7 @@ class NativeStore:
                 lambda: True,
                 environment=environment,
             )
-            for number, processors in enumerate(WORKERS, 1)
+            for number, processors in enumerate([FIRST_WORKER] + [OTHER_WORKERS] * (workers - 1), 1)
         ]  # fmt: skip
 
     @property
