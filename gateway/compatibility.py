@@ -66,7 +66,8 @@ NOTES: dict[str, str] = {
     "long as there is one. Destinations are not asked whether they exist. **Nothing is replicated yet.**",
     "GetObjectLegalHold": "As GetObjectRetention.",
     "PutObjectLegalHold": "In force once answered.",
-    "PutObjectLockConfiguration": "In force for every version made once it is answered; a year is 365 days.",
+    "PutObjectLockConfiguration": "In force for every version made once it is answered; a year is 365 days. "
+    "What is put under a lock must come with Content-MD5 or a checksum.",
     "PutObjectRetention": "Decided atomically with deletes. Nobody shortens or ends COMPLIANCE; GOVERNANCE "
     "gives way to x-amz-bypass-governance-retention.",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",

@@ -61,6 +61,8 @@ async def put_object_legal_hold(request: Request) -> Response:
 async def get_object_legal_hold(request: Request) -> Response:
     """GetObjectLegalHold: OFF for a version whose hold was taken away."""
     lock = await _lock(request)
+    if lock.legal_hold is None:
+        raise NoSuchObjectLockConfiguration()
     return xml_answer("LegalHold", f"<Status>{'ON' if lock.legal_hold else 'OFF'}</Status>")
 
 

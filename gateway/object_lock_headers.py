@@ -23,9 +23,7 @@ async def lock_of_write(request: Request) -> ObjectLock:
     """The lock that the headers of a write ask for. Raises InvalidArgument, InvalidRequest."""
     headers = request.headers
     require_lock(await request.services.reader.bucket(request.bucket))
-    if request.operation == "PutObject":
-        require_digest(headers)
-    held = _is_held(headers.get(HOLD, "OFF"))
+    held = _is_held(headers[HOLD]) if HOLD in headers else None
     if MODE not in headers and UNTIL not in headers:
         return ObjectLock(legal_hold=held)
     if MODE not in headers or UNTIL not in headers:
@@ -40,6 +38,19 @@ def require_lock(bucket: Bucket) -> None:
     """Raises InvalidRequest where the bucket has no Object Lock."""
     if bucket.lock is None:
         raise InvalidRequest("Bucket is missing Object Lock Configuration")
+
+
+def require_lock_digest(request: Request, bucket: Bucket, lock: ObjectLock | None) -> None:
+    """What comes under a lock, asked for or by the bucket's default, has to arrive whole: S3 wants proof.
+
+    Raises InvalidRequest without any."""
+    if bucket.lock is not None and (lock is not None or bucket.lock.mode is not None):
+        what = "Put Part" if request.operation == "UploadPart" else "Put Object"
+        require_digest(
+            request.headers,
+            f"Content-MD5 OR x-amz-checksum- HTTP header is required for {what} requests with Object Lock "
+            f"parameters",
+        )
 
 
 def retain_until(text: str) -> int:
@@ -76,7 +87,7 @@ def bypasses(headers: Mapping[str, str]) -> bool:
 
 def lock_headers(lock: ObjectLock) -> list[tuple[str, str]]:
     """What GET and HEAD tell of a version's lock."""
-    headers = [(HOLD, "ON")] if lock.legal_hold else []
+    headers = [] if lock.legal_hold is None else [(HOLD, "ON" if lock.legal_hold else "OFF")]
     if lock.mode is not None:
         headers += [(MODE, lock.mode), (UNTIL, iso_date(lock.retain_until))]
     return headers

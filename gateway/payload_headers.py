@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingest.checksums import HEADERS, decode_expected
 from schemas.errors import InvalidArgument, InvalidRequest, MissingContentLength
 
+_NO_DIGEST = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
 _CHECKSUM_SIGNS = frozenset((*HEADERS, "x-amz-trailer", "x-amz-sdk-checksum-algorithm"))
 
 
@@ -71,10 +72,10 @@ def announced_checksum(headers: Mapping[str, str]) -> Announced:
     return Announced(algorithm, headers[header])
 
 
-def require_digest(headers: Mapping[str, str]) -> None:
+def require_digest(headers: Mapping[str, str], message: str = _NO_DIGEST) -> None:
     """S3 wants proof that certain documents arrived whole. Raises InvalidRequest without any."""
     if "content-md5" not in headers and _CHECKSUM_SIGNS.isdisjoint(headers):
-        raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+        raise InvalidRequest(message)
 
 
 def _trailer(headers: Mapping[str, str]) -> str | None:

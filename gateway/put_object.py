@@ -4,6 +4,7 @@ from gateway.body import payload
 from gateway.checksums import checksum_headers
 from gateway.conditions import write_condition
 from gateway.object_headers import attributes_of, quoted, write_headers
+from gateway.object_lock_headers import require_lock_digest
 from gateway.request import Request, Response
 from ingest.intake import MAX_PUT_BYTES
 from ingest.payload import Payload
@@ -16,6 +17,7 @@ async def put_object(request: Request) -> Response:
     bucket = await services.reader.bucket(request.bucket)
     attributes = attributes_of(request.headers, request.acl, request.lock)
     condition = write_condition(request.headers)
+    require_lock_digest(request, bucket, request.lock)
     body = await payload(request)
     check_size(body)
     result = await services.producer.put_object(

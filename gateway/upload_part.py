@@ -6,6 +6,7 @@ from gateway.copy_source import check_copy_size, find_source
 from gateway.dates import iso_date
 from gateway.get_object import part_number
 from gateway.object_headers import ENCRYPTED, XML_TYPE, quoted
+from gateway.object_lock_headers import require_lock_digest
 from gateway.put_object import check_size
 from gateway.ranges import ByteRange, parse_copy_range
 from gateway.request import Request, Response
@@ -17,6 +18,7 @@ async def upload_part(request: Request) -> Response:
     """UploadPart."""
     number = part_number(request.query["partNumber"])
     bucket, upload = await find_upload(request)
+    require_lock_digest(request, bucket, upload.attributes.lock)
     body = await payload(request)
     check_size(body)
     result = await request.services.producer.put_part(bucket, upload, number, body, request.origin())

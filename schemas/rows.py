@@ -23,11 +23,11 @@ class BucketLock(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 class ObjectLock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What keeps a version from being removed: its retention, until a moment in Unix milliseconds (mode None:
-    none), and its legal hold."""
+    none), and its legal hold (None: it never had one)."""
 
     mode: LockMode | None = None
     retain_until: int = 0
-    legal_hold: bool = False
+    legal_hold: bool | None = None
 
 
 class Configured(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -16,7 +16,7 @@ def lock_of_new(asked: ObjectLock | None, bucket: BucketLock | None, moment: Mom
         return None
     if bucket.mode is None or (asked is not None and asked.mode is not None):
         return asked
-    held = asked is not None and asked.legal_hold
+    held = None if asked is None else asked.legal_hold
     return ObjectLock(bucket.mode, moment.time + bucket.days * DAY, held)
 
 

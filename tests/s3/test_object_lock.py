@@ -273,7 +273,17 @@ def test_a_legal_hold(s3: Any, locked: str) -> None:
         delete(s3, locked, version, BypassGovernanceRetention=True)
     s3.put_object_legal_hold(Bucket=locked, Key="k", VersionId=version, LegalHold={"Status": "OFF"})
     assert s3.get_object_legal_hold(Bucket=locked, Key="k")["LegalHold"] == {"Status": "OFF"}
+    assert s3.head_object(Bucket=locked, Key="k")["ObjectLockLegalHoldStatus"] == "OFF"
     delete(s3, locked, version)
+
+
+def test_a_version_that_never_had_a_legal_hold(s3: Any, locked: str) -> None:
+    """API Reference, HeadObject: "This header is not returned if the specified version of this object has
+    never had a legal hold applied."."""
+    put(s3, locked, "GOVERNANCE")
+    assert "ObjectLockLegalHoldStatus" not in s3.head_object(Bucket=locked, Key="k")
+    with refused("NoSuchObjectLockConfiguration", 404):
+        s3.get_object_legal_hold(Bucket=locked, Key="k")
 
 
 def test_retention_and_legal_hold_are_apart(s3: Any, locked: str) -> None:
@@ -323,6 +333,26 @@ def test_headers_that_are_none(lax: Any, locked: str, asked: dict[str, Any]) -> 
 def test_a_write_with_a_lock_needs_a_digest(raw: Raw, locked: str) -> None:
     answer = raw.send("PUT", f"/{locked}/k", {"x-amz-object-lock-legal-hold": "ON"}, b"x")
     assert (answer.status, answer.code) == (400, "InvalidRequest")
+    assert raw.send("PUT", f"/{locked}/k", {}, b"x").status == 200
+
+
+def test_a_write_under_the_default_retention_needs_a_digest(s3: Any, raw: Raw, locked: str) -> None:
+    """User Guide, "Object Lock considerations": uploads to a bucket with a default retention period must
+    include the Content-MD5 or a checksum header; parts are uploads too."""
+    default(s3, locked, "GOVERNANCE", Days=1)
+    upload = s3.create_multipart_upload(Bucket=locked, Key="k")["UploadId"]
+    for path in (f"/{locked}/k", f"/{locked}/k?partNumber=1&uploadId={upload}"):
+        answer = raw.send("PUT", path, {}, b"x")
+        assert (answer.status, answer.code) == (400, "InvalidRequest")
+        assert raw.send("PUT", path, content_md5(b"x"), b"x").status == 200
+
+
+def test_a_part_under_a_lock_needs_a_digest(s3: Any, raw: Raw, locked: str) -> None:
+    asked = {"Bucket": locked, "Key": "k", "ObjectLockLegalHoldStatus": "ON"}
+    upload = s3.create_multipart_upload(**asked)["UploadId"]
+    path = f"/{locked}/k?partNumber=1&uploadId={upload}"
+    assert raw.send("PUT", path, {}, b"x").code == "InvalidRequest"
+    assert raw.send("PUT", path, content_md5(b"x"), b"x").status == 200
 
 
 @pytest.mark.parametrize(

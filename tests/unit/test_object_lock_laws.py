@@ -23,7 +23,7 @@ from schemas.events import (
     encode_event,
 )
 from schemas.manifest import Manifest
-from schemas.rows import Attributes, Bucket, BucketLock, Configuration, ObjectLock, ObjectVersion
+from schemas.rows import Attributes, Bucket, BucketLock, Configuration, LockMode, ObjectLock, ObjectVersion
 from tests.unit.applying import BUCKET, ORIGIN, Partition, delete, epoch, part, put, update, upload
 
 QUIET = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -37,7 +37,8 @@ DEFAULTS = (
 
 def some_lock(choose: Random, now: int) -> ObjectLock:
     until = now + choose.choice((-1, 1, 2, 9, DAY, 2 * DAY))
-    mode = choose.choice(("GOVERNANCE", "COMPLIANCE", "COMPLIANCE", None))
+    modes: tuple[LockMode | None, ...] = ("GOVERNANCE", "COMPLIANCE", "COMPLIANCE", None)
+    mode = choose.choice(modes)
     return ObjectLock(mode, until if mode else 0, choose.choice((True, False)))
 
 
