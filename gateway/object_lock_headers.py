@@ -1,7 +1,7 @@
 """Object Lock in headers: what a write asks for, what an answer tells."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 from gateway.dates import iso_date
@@ -15,6 +15,8 @@ UNTIL = "x-amz-object-lock-retain-until-date"
 HOLD = "x-amz-object-lock-legal-hold"
 LOCK_HEADERS = frozenset({MODE, UNTIL, HOLD})
 BYPASS = "x-amz-bypass-governance-retention"
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 MODES: dict[str, LockMode] = {name: name for name in get_args(LockMode)}
 
@@ -57,19 +59,19 @@ def retain_until(text: str) -> int:
     """A moment to come, ISO 8601, in Unix milliseconds. Raises InvalidArgument."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        # Not before or after all years that can be written, once its offset is counted in.
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidArgument(
             "The retain until date must be provided in ISO 8601 format",
             ArgumentName=UNTIL,
             ArgumentValue=text,
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
     if moment <= datetime.now(UTC):
         raise InvalidArgument(
             "The retain until date must be in the future!", ArgumentName=UNTIL, ArgumentValue=text
         )
-    return round(moment.timestamp() * 1000)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def _is_held(text: str) -> bool:

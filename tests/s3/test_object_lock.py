@@ -363,6 +363,14 @@ def test_a_part_under_a_lock_needs_a_digest(s3: Any, raw: Raw, locked: str) -> N
         ("<Mode>SOFT</Mode><RetainUntilDate>2999-01-01T00:00:00Z</RetainUntilDate>", "MalformedXML"),
         ("<Mode>GOVERNANCE</Mode><RetainUntilDate>1999-01-01T00:00:00Z</RetainUntilDate>", "InvalidArgument"),
         ("<Mode>GOVERNANCE</Mode><RetainUntilDate>soon</RetainUntilDate>", "InvalidArgument"),
+        (
+            "<Mode>GOVERNANCE</Mode><RetainUntilDate>9999-12-31T23:59:59-01:00</RetainUntilDate>",
+            "InvalidArgument",
+        ),
+        (
+            "<Mode>GOVERNANCE</Mode><RetainUntilDate>0001-01-01T00:00:00+01:00</RetainUntilDate>",
+            "InvalidArgument",
+        ),
     ],
 )
 def test_retentions_that_are_none(s3: Any, raw: Raw, locked: str, content: str, code: str) -> None:
@@ -370,6 +378,16 @@ def test_retentions_that_are_none(s3: Any, raw: Raw, locked: str, content: str, 
     data = f"<Retention>{content}</Retention>".encode()
     answer = raw.send("PUT", f"/{locked}/k?retention=", content_md5(data), data)
     assert (answer.status, answer.code) == (400, code)
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.999Z"])
+def test_the_last_moment_there_is(s3: Any, raw: Raw, locked: str, until: str) -> None:
+    put(s3, locked)
+    data = (
+        f"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>{until}</RetainUntilDate></Retention>".encode()
+    )
+    assert raw.send("PUT", f"/{locked}/k?retention=", content_md5(data), data).status == 200
+    assert b"9999-12-31T23:59:59.000Z" in raw.send("GET", f"/{locked}/k?retention=").body
 
 
 def test_what_is_not_there(s3: Any, locked: str) -> None:
