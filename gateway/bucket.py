@@ -18,7 +18,6 @@ from gateway.request import Request, Response
 from gateway.xml import DECLARATION, NAMESPACE, document, escape, parse
 from gateway.xml_structs import read_struct
 from schemas.configurations.acl import ACL, BucketAcl
-from schemas.configurations.object_lock import ObjectLockConfiguration
 from schemas.configurations.ownership_controls import ENFORCED, OWNERSHIP_CONTROLS, OwnershipControls
 from schemas.configurations.tagging import TAGGING, Tagging, TagSet
 from schemas.errors import (
@@ -46,13 +45,10 @@ async def create_bucket(request: Request) -> Response:
     acl = asked_acl(request, controls)
     locked = asked_lock(request.headers)
     producer, origin = request.services.producer, request.origin()
-    bucket = await producer.create_bucket(name, request.principal.id, origin)
+    bucket = await producer.create_bucket(name, request.principal.id, origin, locked)
     # Until they are set the bucket is closed, so a crash in between opens nothing.
     if controls != ENFORCED:
         await producer.configure_bucket(bucket, OWNERSHIP_CONTROLS, controls, origin)
-    if locked:
-        bucket = await producer.set_versioning(bucket, "enabled", origin)
-        await producer.lock_bucket(bucket, ObjectLockConfiguration("Enabled"), origin)
     if acl is not None:
         await producer.configure_bucket(bucket, ACL, BucketAcl(acl), origin)
     if tags is not None:

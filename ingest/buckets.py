@@ -22,19 +22,24 @@ from schemas.events import POLICIES, BucketCreate, BucketUpdate, Origin, PolicyE
 from schemas.ids import uuid7
 from schemas.partitioning import policy_partition_of
 from schemas.receipts import Receipt
-from schemas.rows import Bucket, BucketStatus, Versioning
+from schemas.rows import Bucket, BucketLock, BucketStatus, Versioning
 
 UPLOADS_PAGE = 1000
 ATTEMPTS = 8
 
 
-async def create_bucket(ports: Ports, name: str, owner_id: str, origin: Origin) -> Bucket:
-    """Make a bucket; its key is made first, so that no object is ever without one."""
+async def create_bucket(
+    ports: Ports, name: str, owner_id: str, origin: Origin, locked: bool = False
+) -> Bucket:
+    """Make a bucket; its key is made first, so that no object is ever without one. Object Lock comes with
+    it in one event: cut short, there is no bucket that only seems to be the one asked for."""
     existing = await ports.directory.refresh(name)
     if existing is not None:
         raise _taken(existing, owner_id)
     key_id = ports.keys.new_bucket_key()
     wanted = Bucket(uuid7(), name, owner_id, ports.region, 0, 1, key_id=key_id)
+    if locked:
+        wanted = msgspec.structs.replace(wanted, versioning="enabled", lock=BucketLock())
     receipt = await submit_policy_event(ports, name, BucketCreate(origin, wanted))
     bucket = await ports.directory.refresh(name)
     if receipt.refusal:
@@ -81,8 +86,7 @@ async def finish_deletion(ports: Ports, fenced: Bucket, origin: Origin) -> None:
         await announce_everywhere(ports, reopened, origin)
         raise
     await _abort_uploads(ports, fenced, origin)
-    await _update(ports, fenced, fenced.versioning, "deleted", origin)
-    ended = msgspec.structs.replace(fenced, epoch=fenced.epoch + 1, status="deleted")
+    ended = await _update(ports, fenced, fenced.versioning, "deleted", origin)
     await _make_known(ports, ended, origin)
 
 

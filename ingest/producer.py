@@ -164,9 +164,12 @@ class Producer:
         """Give an upload up; its parts are freed. Raises NoSuchUpload."""
         return abort_upload(self._ports, bucket, key, upload_id, origin)
 
-    def create_bucket(self, name: str, owner_id: str, origin: Origin) -> Awaitable[Bucket]:
-        """Raises BucketAlreadyOwnedByYou or BucketAlreadyExists. The name must have been validated."""
-        return create_bucket(self._ports, name, owner_id, origin)
+    def create_bucket(
+        self, name: str, owner_id: str, origin: Origin, locked: bool = False
+    ) -> Awaitable[Bucket]:
+        """Make a bucket; `locked`: with Object Lock and versioning enabled. Raises BucketAlreadyOwnedByYou or
+        BucketAlreadyExists. The name must have been validated."""
+        return create_bucket(self._ports, name, owner_id, origin, locked)
 
     def delete_bucket(self, bucket: Bucket, origin: Origin) -> Awaitable[None]:
         """Raises BucketNotEmpty."""

@@ -1,7 +1,8 @@
 """Object Lock of a bucket: once it is on, it stays; only the default retention of new versions changes."""
 
-from gateway.configurations.resource import get, read_configuration
+from gateway.configurations.resource import read_configuration, xml_answer
 from gateway.request import Request, Response
+from gateway.xml_structs import write_struct
 from schemas.configurations.object_lock import OBJECT_LOCK, ObjectLockConfiguration
 from schemas.errors import (
     InvalidArgument,
@@ -43,7 +44,17 @@ def check(configuration: ObjectLockConfiguration) -> None:
         raise InvalidArgument("Default retention period too large")
 
 
+async def get_object_lock_configuration(request: Request) -> Response:
+    """GetObjectLockConfiguration; a bucket that was created with Object Lock has no document of it."""
+    reader = request.services.reader
+    bucket = await reader.bucket(request.bucket)
+    if bucket.lock is None:
+        raise ObjectLockConfigurationNotFound(BucketName=bucket.name)
+    found = await reader.configuration(bucket, OBJECT_LOCK) or ObjectLockConfiguration("Enabled")
+    return xml_answer(ROOT, write_struct(found))
+
+
 HANDLERS = {
-    "GetObjectLockConfiguration": get(OBJECT_LOCK, ROOT, ObjectLockConfigurationNotFound),
+    "GetObjectLockConfiguration": get_object_lock_configuration,
     "PutObjectLockConfiguration": put_object_lock_configuration,
 }

@@ -35,7 +35,8 @@ def apply_bucket_update(event: BucketUpdate, known: Bucket | None, moment: Momen
         return refuse("no-such-bucket", moment, event.origin, event.bucket_id)
     if known.epoch != event.expected_epoch:
         return refuse("stale-epoch", moment, event.origin, event.bucket_id)
-    if event.versioning != "enabled" and not NEED_VERSIONING.isdisjoint(known.configurations):
+    needed = known.lock is not None or not NEED_VERSIONING.isdisjoint(known.configurations)
+    if needed and event.versioning != "enabled":
         return refuse("invalid-bucket-state", moment, event.origin, event.bucket_id)
     row = msgspec.structs.replace(
         known, versioning=event.versioning, status=event.status, epoch=known.epoch + 1

@@ -136,6 +136,8 @@ def some_change(choose: Random, bucket: Bucket) -> PolicyEvent:
 def test_a_bucket_with_object_lock_keeps_it_and_its_versioning(seed: int) -> None:
     choose = Random(seed)
     bucket = Bucket(BUCKET, "photos", "owner", "us-east-1", 1, 1)
+    if choose.random() < 0.5:  # created with it
+        bucket = msgspec.structs.replace(bucket, versioning="enabled", lock=BucketLock())
     present: dict[str, Configuration] = {}
     for seq in range(1, choose.randint(2, 25)):
         event = some_change(choose, bucket)
