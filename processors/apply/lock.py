@@ -10,10 +10,8 @@ from schemas.rows import BucketLock, ObjectLock, ObjectVersion
 DAY = 24 * 60 * 60 * 1000  # milliseconds
 
 
-def lock_of_new(asked: ObjectLock | None, bucket: BucketLock | None, moment: Moment) -> ObjectLock | None:
+def lock_of_new(asked: ObjectLock | None, bucket: BucketLock, moment: Moment) -> ObjectLock | None:
     """The lock of a version made now: the retention asked for, else the bucket's default."""
-    if bucket is None:
-        return None
     if bucket.mode is None or (asked is not None and asked.mode is not None):
         return asked
     held = None if asked is None else asked.legal_hold

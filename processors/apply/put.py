@@ -24,14 +24,14 @@ def apply_put(
     head = state.head
     if event.upload_id is not None and state.upload is None and head is not None and _made(event, head):
         return _repeated(event, head, moment)
-    refusal = _refusal(event, state)
+    refusal = _refusal(event, state, bucket_lock)
     if refusal:
         return refuse(refusal, moment, event.origin, event.bucket_id, event.key, brought_by_put(event))
 
     rank = next_rank(head, moment.time)
     keeps_versions = versioning == "enabled"
     attributes = event.attributes
-    if bucket_lock is not None or attributes.lock is not None:
+    if bucket_lock is not None:
         lock = lock_of_new(attributes.lock, bucket_lock, moment)
         attributes = msgspec.structs.replace(attributes, lock=lock)
     row = ObjectVersion(
@@ -111,7 +111,9 @@ def _repeated(event: ObjectPut, head: ObjectVersion, moment: Moment) -> Decision
     return Decision((), Receipt(moment.seq, head.created_at, version=head.version), fact)
 
 
-def _refusal(event: ObjectPut, state: KeyState) -> Refusal:
+def _refusal(event: ObjectPut, state: KeyState, bucket_lock: BucketLock | None) -> Refusal:
+    if event.attributes.lock is not None and bucket_lock is None:
+        return "invalid-bucket-state"
     if event.upload_id is not None:
         if state.upload is None:
             return "no-such-upload"

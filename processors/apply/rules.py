@@ -57,7 +57,7 @@ def apply_object_event(
     if type(event) is PartPut:
         return apply_part_put(event, state, moment)
     if type(event) is UploadCreate:
-        return apply_upload_create(event, moment)
+        return apply_upload_create(event, moment, epoch.lock)
     if type(event) is UploadAbort:
         return apply_upload_abort(event, state, moment)
     if type(event) is ObjectUpdate:

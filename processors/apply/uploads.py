@@ -8,10 +8,14 @@ from processors.apply.put import spilled_only
 from schemas.events import PartPut, UploadAbort, UploadCreate
 from schemas.facts import Fact
 from schemas.receipts import Receipt
-from schemas.rows import Part, Upload
+from schemas.rows import BucketLock, Part, Upload
 
 
-def apply_upload_create(event: UploadCreate, moment: Moment) -> Decision:
+def apply_upload_create(
+    event: UploadCreate, moment: Moment, bucket_lock: BucketLock | None = None
+) -> Decision:
+    if event.attributes.lock is not None and bucket_lock is None:
+        return refuse("invalid-bucket-state", moment, event.origin, event.bucket_id, event.key)
     row = Upload(
         key=event.key,
         upload_id=event.upload_id,

@@ -55,6 +55,9 @@ def test_a_bucket_is_created_with_it(s3: Any, locked: str) -> None:
     got = s3.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
     assert got == {"ObjectLockEnabled": "Enabled"}
     assert s3.get_bucket_versioning(Bucket=locked)["Status"] == "Enabled"
+    default(s3, locked, "GOVERNANCE", Years=1)
+    got = s3.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
+    assert got["Rule"] == {"DefaultRetention": {"Mode": "GOVERNANCE", "Years": 1}}
 
 
 def test_a_bucket_without_it(s3: Any, bucket: str) -> None:

@@ -11,7 +11,7 @@ from processors.apply.decision import Moment
 from processors.apply.lock import DAY, may_remove, may_retain
 from schemas.events import EpochSet, ObjectUpdate
 from schemas.rows import Attributes, BucketLock, LockMode, ObjectLock, ObjectVersion
-from tests.unit.applying import BUCKET, ORIGIN, Partition, delete, epoch, put
+from tests.unit.applying import BUCKET, ORIGIN, Partition, delete, epoch, put, stored, upload
 
 NOW = 1_000_000
 
@@ -58,13 +58,16 @@ def test_a_gateway_that_has_not_heard_of_the_lock_is_refused(tmp_path: Path) -> 
     run(tmp_path, body)
 
 
-def test_a_lock_asked_for_in_a_bucket_without_one_is_not_kept(tmp_path: Path) -> None:
+def test_a_lock_asked_for_in_a_bucket_without_one_is_refused(tmp_path: Path) -> None:
     async def body(p: Partition) -> None:
         await p.one(epoch(1, "enabled"))
         asked = Attributes(lock=ObjectLock("COMPLIANCE", 10**15))
-        await p.one(msgspec.structs.replace(put(), attributes=asked))
-        (row,) = await p.versions()
-        assert row.attributes.lock is None
+        refused, fact = await p.one(msgspec.structs.replace(put(), attributes=asked))
+        assert (refused.refusal, fact.freed) == ("invalid-bucket-state", (stored(1),))
+        begun = msgspec.structs.replace(upload(), attributes=asked)
+        assert (await p.one(begun))[0].refusal == "invalid-bucket-state"
+        assert await p.versions() == []
+        await p.one(put())
         assert (await p.one(update(ObjectLock("COMPLIANCE", 10**15))))[0].refusal == "invalid-bucket-state"
         assert (await p.one(update(None, True)))[0].refusal == "invalid-bucket-state"
 
