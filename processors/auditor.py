@@ -45,8 +45,8 @@ class Auditor:
         lines: list[dict[str, Any]] = []
         for record in records:
             fact = decode_fact(record.payload)
-            generation, partition, offset = decode_seq(fact.seq)
-            source = f"seq/{generation}/{partition}"
+            generation, decided_in, offset = decode_seq(fact.seq)
+            source = f"seq/{generation}/{decided_in}"
             if offset < seen.get(source, 0):
                 continue
             seen[source] = offset + 1

@@ -26,6 +26,7 @@ from processors.request_log import RequestLog
 from schemas.errors import StorageFull
 from schemas.events import AUDIT, FACTS
 from schemas.facts import Fact, encode_fact
+from schemas.seq import POLICY_PARTITIONS, encode_seq
 from tests.faults.full_files import FailingFiles, FullFiles
 from tests.faults.lossy_files import LossyFiles
 from tests.unit.applying import BUCKET, ORIGIN
@@ -235,6 +236,17 @@ def test_facts_published_twice_are_written_once_across_restarts(tmp_path: Path) 
     auditor.close()
     assert [line["seq"] for line in lines(tmp_path)] == [0, 1, 2, 3, other_partition]
     assert verify_trail(tmp_path) == 5
+
+
+@pytest.mark.parametrize("partition", [0, 3])
+def test_the_position_moves_behind_facts_of_any_partition(tmp_path: Path, partition: int) -> None:
+    """Facts of policies and of other partitions share a facts partition: the place is the latter's."""
+    auditor = Auditor(AuditTrail(tmp_path))
+    auditor.facts(records(fact(0), fact(encode_seq(0, POLICY_PARTITIONS, 0)), start=7), partition)
+    assert auditor.position(FACTS, partition) == 9
+    auditor.facts(records(fact(encode_seq(1, 5, 4)), start=9), partition)
+    assert auditor.position(FACTS, partition) == 10
+    auditor.close()
 
 
 def test_requests_are_written_with_what_they_did(tmp_path: Path) -> None:
