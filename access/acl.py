@@ -18,10 +18,11 @@ GRANTS_LIMIT = 100
 # The account from which EC2 reads bundles of machine images.
 _EC2 = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
 
+PRIVATE = "private"
 BUCKET_OWNER_FULL_CONTROL = "bucket-owner-full-control"
 
 _CANNED: dict[str, tuple[tuple[str, Permission], ...]] = {
-    "private": (),
+    PRIVATE: (),
     "public-read": ((ALL_USERS, "READ"),),
     "public-read-write": ((ALL_USERS, "READ"), (ALL_USERS, "WRITE")),
     "authenticated-read": ((AUTHENTICATED_USERS, "READ"),),

@@ -2,6 +2,7 @@
 
 from access.acl import (
     BUCKET_OWNER_FULL_CONTROL,
+    PRIVATE,
     canned_for_bucket,
     canned_for_object,
     is_public,
@@ -76,15 +77,16 @@ def header_acl(request: Request, owner_id: str, bucket_owner_id: str, of_bucket:
 
 
 async def check_acl(request: Request, bucket: Bucket, acl: Acl) -> None:
-    """Where ACLs are disabled, only full control for the bucket's owner may be asked for, and not under the
-    name "private". Where public ACLs are blocked, none of those.
+    """Where ACLs are disabled, only full control for the bucket's owner may be asked for, which is what there
+    is. AWS refuses it under the name "private", which older clients send with every write (rclone 1.60 does):
+    here it is taken. Where public ACLs are blocked, none of those.
 
     Raises AccessControlListNotSupported, AccessDenied.
     """
     reader = request.services.reader
     if await object_ownership(reader, bucket) == "BucketOwnerEnforced":
-        named = request.headers.get(CANNED_HEADER, BUCKET_OWNER_FULL_CONTROL)
-        if acl != owner_only(bucket.owner_id) or named != BUCKET_OWNER_FULL_CONTROL:
+        named = request.headers.get(CANNED_HEADER, PRIVATE)
+        if acl != owner_only(bucket.owner_id) or named not in (PRIVATE, BUCKET_OWNER_FULL_CONTROL):
             raise AccessControlListNotSupported()
     elif is_public(acl) and (await public_access_block(reader, bucket)).block_public_acls:
         raise AccessDenied(

@@ -59,7 +59,6 @@ def test_where_acls_are_disabled_the_owner_has_full_control(s3: Any, bucket: str
     "asked",
     [
         {"ACL": "public-read"},
-        {"ACL": "private"},
         {"ACL": "bucket-owner-read"},
         {"GrantRead": f"id={OTHER}"},
         {"GrantFullControl": f"uri={ALL_USERS}"},
@@ -85,6 +84,9 @@ def test_full_control_for_the_buckets_owner_is_what_there_is(s3: Any, bucket: st
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="bucket-owner-full-control")
     s3.copy_object(Bucket=bucket, Key="l", CopySource=f"{bucket}/k", ACL="bucket-owner-full-control")
     s3.put_object_acl(Bucket=bucket, Key="k", ACL="bucket-owner-full-control")
+    # AWS refuses this name for the same thing; rclone 1.60 sends it with every write.
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="private")
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
     s3.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=policy(owner, (owner, "FULL_CONTROL")))
     s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy=policy(owner, (owner, "FULL_CONTROL")))
     assert granted(s3.get_object_acl(Bucket=bucket, Key="k")) == [(owner, "FULL_CONTROL")]
@@ -92,7 +94,7 @@ def test_full_control_for_the_buckets_owner_is_what_there_is(s3: Any, bucket: st
 
 def test_where_acls_are_disabled_the_bucket_takes_none(s3: Any, bucket: str) -> None:
     owner = owner_id(s3)
-    for asked in ({"ACL": "private"}, {"ACL": "public-read"}, {"GrantWrite": f"uri={LOG_DELIVERY}"}):
+    for asked in ({"ACL": "public-read"}, {"GrantWrite": f"uri={LOG_DELIVERY}"}):
         with refused("AccessControlListNotSupported", 400):
             s3.put_bucket_acl(Bucket=bucket, **asked)
     with refused("AccessControlListNotSupported", 400):
