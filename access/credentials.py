@@ -76,7 +76,11 @@ def load_root(
             kept = {"access_key": _new_access_key(random), "secret_key": random(30).hex()}
             _write(directory / CREDENTIALS_FILE, kept, create)
         keys = _kept_credentials(directory / CREDENTIALS_FILE, kept)
-    principal = Principal(_owner_id(_account(directory, create, random)), "root", keys[0])
+    account_id = _account(directory, create, random)
+    number = account_number(account_id)
+    principal = Principal(
+        _owner_id(account_id), "root", keys[0], "account", number, f"arn:aws:iam::{number}:root", number
+    )
     credential = Credential(*keys, principal)
     return Root(RootIdentities(credential), credential, generated)
 
@@ -133,6 +137,12 @@ def _account(directory: Path, create: bool, random: RandomBytes) -> str:
 def _owner_id(account: str) -> str:
     """64 hex digits, like AWS's canonical user ids."""
     return hashlib.sha256(b"strandline/owner/1/" + account.encode()).hexdigest()
+
+
+def account_number(account_id: str) -> str:
+    """The 12 digits by which ARNs name the account."""
+    digest = hashlib.sha256(b"strandline/account/1/" + account_id.encode()).digest()
+    return f"{int.from_bytes(digest[:8], 'big') % 10**12:012d}"
 
 
 def _new_access_key(random: RandomBytes) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
-from access.identity import Principal
+from access.identity import ANONYMOUS
 from access.sigv4 import Verifier
 from gateway.acl_request import WRITES, acl_of_write
 from gateway.acl_xml import ACL_HEADERS
@@ -40,7 +40,6 @@ QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
 # error code ("" when there was none).
 Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str], None]
 
-_ANONYMOUS = Principal("", "")
 _SERVER = ("server", "Strandline")
 _XML = ("content-type", "application/xml")
 _NO_HEADERS: tuple[tuple[str, str], ...] = ()
@@ -152,7 +151,7 @@ class Application:
             bucket, key = split_path(path)
         return Request(
             scope.method, path, bucket, key, {}, headers, request_id,
-            _address(scope.client), "", _ANONYMOUS, self._services, protocol, UNSIGNED, raw_query,
+            _address(scope.client), "", ANONYMOUS, self._services, protocol, UNSIGNED, raw_query,
             scope.scheme,
         )  # fmt: skip
 
