@@ -69,6 +69,12 @@ class BlobStore(Protocol):
         """A manifest of the same bytes for a copy: data keys wrapped anew under `key_id`, a second
         reference durably recorded under every blob for `holder` (16 bytes). Inline bytes are repeated."""
 
+    def seal(self, manifest: Manifest, object_key: bytes) -> Manifest:
+        """The whole manifest with its data keys wrapped under an object key too (blobs.envelope)."""
+
+    def open(self, manifest: Manifest, object_key: bytes) -> Manifest:
+        """The whole manifest that was sealed, for reading and copying. Raises BlobCorrupt for another key."""
+
     async def free(self, manifest: Manifest) -> int:
         """Drop this manifest's reference; bytes that nothing else refers to are removed.
         Returns the bytes freed. Harmless when repeated."""

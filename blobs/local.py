@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from blobs import envelope
 from blobs.blob_files import BlobFileWriter
 from blobs.contract import Drop, KeySource
 from blobs.frames import encrypt_extent, stored_length
@@ -137,6 +138,12 @@ class LocalBlobs:
 
     async def spill(self, key_id: str, manifest: Manifest) -> Manifest:
         return await self._spilling.spill(key_id, manifest)
+
+    def seal(self, manifest: Manifest, object_key: bytes) -> Manifest:
+        return envelope.sealed(manifest, self._keys, object_key)
+
+    def open(self, manifest: Manifest, object_key: bytes) -> Manifest:
+        return envelope.opened(manifest, self._keys, object_key)
 
     async def share(self, key_id: str, manifest: Manifest, holder: bytes) -> Manifest:
         whole = await self._spilling.expand(manifest)

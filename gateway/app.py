@@ -17,6 +17,7 @@ from access.sigv4 import Verifier
 from gateway.acl_request import WRITES, acl_of_write
 from gateway.acl_xml import ACL_HEADERS
 from gateway.configurations.cors import cors_headers
+from gateway.encryption import note_encryption
 from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
 from gateway.flow_control import Connections
 from gateway.in_progress import InProgress
@@ -190,6 +191,7 @@ class Application:
 
     async def _check_unusual(self, request: Request) -> None:
         check_unbuilt(request.headers)
+        note_encryption(request)
         if request.operation in WRITES and not ACL_HEADERS.isdisjoint(request.headers):
             request.acl = await acl_of_write(request)
         if request.operation in WRITES and not LOCK_HEADERS.isdisjoint(request.headers):

@@ -116,8 +116,16 @@ These are accepted and change nothing, because what they would change cannot be 
 ## Limits
 
 A key has at most 1,024 bytes of UTF-8; apart from that any character goes, and `..` and `//` are only names.
-Request headers have at most 8 KiB altogether, user metadata 2 KiB. Encryption at rest is always on, so
-`x-amz-server-side-encryption: AES256` asks for what happens anyway.
+Request headers have at most 8 KiB altogether, user metadata 2 KiB.
+
+## Encryption
+
+Everything is encrypted at rest, so `x-amz-server-side-encryption: AES256` asks for what happens anyway, and
+is what answers say. With a customer's key (SSE-C) the key is never kept; the ETag is then no MD5, as on AWS.
+Such keys are taken over TLS (a proxy's `x-forwarded-proto: https` counts) and from this machine; over plain
+HTTP from elsewhere only with the setting `customer_keys_over_http`. New buckets do not block SSE-C, unlike
+those of AWS since 2026; `BlockedEncryptionTypes` does. `aws:kms:dsse` is refused (501): data has one layer
+of encryption.
 """
 
 

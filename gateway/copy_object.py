@@ -1,4 +1,4 @@
-"""CopyObject: a new version with another object's bytes, by reference."""
+"""CopyObject: a new version with another object's bytes, by reference where the same keys protect both."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -9,6 +9,8 @@ from gateway.checksums import algorithm_asked, type_element, value_element
 from gateway.conditions import write_condition
 from gateway.copy_source import CopySource, check_copy_size, find_source
 from gateway.dates import iso_date
+from gateway.encryption import protection_of_write, same_protection
+from gateway.encryption_headers import CUSTOMER, METHOD
 from gateway.object_headers import XML_TYPE, attributes_of, quoted, storage_class_of, write_headers
 from gateway.request import Request, Response
 from gateway.tags import tags_of
@@ -20,7 +22,7 @@ from schemas.rows import Attributes, ObjectVersion
 REDIRECT = "x-amz-website-redirect-location"
 
 # Any of these makes a copy onto itself a change.
-_CHANGES = ("x-amz-storage-class", REDIRECT, "x-amz-server-side-encryption")
+_CHANGES = ("x-amz-storage-class", REDIRECT, METHOD, f"{CUSTOMER}-algorithm")
 
 
 async def copy_object(request: Request) -> Response:
@@ -36,16 +38,22 @@ async def copy_object(request: Request) -> Response:
     if not replace:
         _check_changes(request, source)
     check_copy_size(found.size)
+    protection = await protection_of_write(request, bucket)
     attributes = msgspec.structs.replace(
         attributes_of(headers) if replace else _kept(found, headers),
         tags=tags_of(headers) if replace_tags else found.attributes.tags,
         acl=request.acl,
         lock=request.lock,
+        encryption=protection.encryption,
     )
     result = await services.producer.copy_object(
-        bucket, request.key, found, attributes, request.origin(), algorithm, condition
-    )
-    answer = [XML_TYPE, *write_headers(bucket, result.version)]
+        bucket, request.key, found, attributes, request.origin(), algorithm, condition,
+        protection.object_key,
+        by_reference=same_protection(
+            found.attributes.encryption, request.source_encryption, protection.encryption, request.encryption
+        ),
+    )  # fmt: skip
+    answer = [XML_TYPE, *write_headers(bucket, result.version, protection.encryption, request.encryption)]
     if source_bucket.versioning != "unversioned":
         answer.append(("x-amz-copy-source-version-id", found.version))
     return Response(200, answer, _result(result))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from gateway.conditions import check_copy_source
+from gateway.encryption import unlock_source
 from gateway.request import Request
 from schemas.archive import is_archived, is_restored
 from schemas.errors import (
@@ -65,10 +66,10 @@ def _invalid(message: str, header: str) -> InvalidArgument:
 
 
 async def find_source(request: Request) -> tuple[Bucket, ObjectVersion, CopySource]:
-    """The object to be copied, its conditions checked.
+    """The object to be copied, its conditions checked, and as it can be read.
 
     Raises what the parser raises, NoSuchBucket, NoSuchKey, NoSuchVersion, SourceArchived,
-    PreconditionFailed, and InvalidRequest for a version that is a delete marker.
+    PreconditionFailed, InvalidRequest for a version that is a delete marker, and what `unlock` raises.
     """
     source = parse_copy_source(request.headers["x-amz-copy-source"])
     reader = request.services.reader
@@ -88,7 +89,7 @@ async def find_source(request: Request) -> tuple[Bucket, ObjectVersion, CopySour
     if is_archived(found) and not is_restored(found, time.time()):
         raise SourceArchived(StorageClass=found.attributes.storage_class)
     check_copy_source(request.headers, found.etag, found.created_at)
-    return bucket, found, source
+    return bucket, await unlock_source(request, found), source
 
 
 def check_copy_size(size: int) -> None:

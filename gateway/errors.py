@@ -59,6 +59,12 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     errors.InvalidAccessKeyId: S3Error(
         "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."
     ),
+    errors.WrongCustomerKey: S3Error(
+        "AccessDenied",
+        403,
+        "Requests specifying Server Side Encryption with Customer provided keys must provide the correct "
+        "secret key.",
+    ),
     errors.RequestTimeTooSkewed: S3Error(
         "RequestTimeTooSkewed",
         403,
@@ -79,6 +85,11 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     ),
     # requests
     errors.InvalidArgument: S3Error("InvalidArgument", 400, "Invalid Argument"),
+    errors.InvalidEncryptionAlgorithm: S3Error(
+        "InvalidEncryptionAlgorithmError",
+        400,
+        "The Encryption request you specified is not valid. Supported value: AES256.",
+    ),
     errors.InvalidRequest: S3Error("InvalidRequest", 400, "Invalid Request"),
     errors.InvalidURI: S3Error("InvalidURI", 400, "Couldn't parse the specified URI."),
     errors.KeyTooLong: S3Error("KeyTooLongError", 400, "Your key is too long"),

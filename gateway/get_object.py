@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from gateway.archived import check_readable
 from gateway.checksums import CHECKSUM_HEADERS, CHECKSUM_TYPE, checksum_headers
 from gateway.conditions import CONDITIONAL, check_read, same_state
+from gateway.encryption import read_key, unlock
 from gateway.object_headers import (
     Headers,
     unchanged_headers,
@@ -48,10 +49,12 @@ async def get_object(request: Request) -> Response:
     version = await _find(reader, bucket, request)
     if version.attributes.storage_class != "STANDARD":
         check_readable(version)
+    if version.attributes.encryption is not None or request.encryption is not None:
+        version = await unlock(request, version)
     if _special(request):
         return await _special_answer(request, bucket, version)
     size = version.size
-    headers = version_headers(bucket, version, size)
+    headers = version_headers(bucket, version, size, request.encryption)
     if version.checksum is not None and "x-amz-checksum-mode" in request.headers:
         _add_checksum(request.headers, version, headers)
     if size <= WHOLE_LIMIT:
@@ -64,9 +67,11 @@ async def head_object(request: Request) -> Response:
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
     version = await _find(reader, bucket, request)
+    if version.attributes.encryption is not None or request.encryption is not None:
+        read_key(version.attributes.encryption, request.encryption)
     if _special(request):
         return await _special_answer(request, bucket, version)
-    headers = version_headers(bucket, version, version.size)
+    headers = version_headers(bucket, version, version.size, request.encryption)
     if version.checksum is not None and "x-amz-checksum-mode" in request.headers:
         _add_checksum(request.headers, version, headers)
     return Response(200, headers)
@@ -114,7 +119,7 @@ async def _special_answer(request: Request, bucket: Bucket, version: ObjectVersi
         return Response(304, unchanged_headers(bucket, version))
     piece, count = await _piece(request, version)
     start, length = piece or (0, version.size)
-    headers = version_headers(bucket, version, length)
+    headers = version_headers(bucket, version, length, request.encryption)
     if piece is not None:
         headers.append(("content-range", f"bytes {start}-{start + length - 1}/{version.size}"))
     if count:

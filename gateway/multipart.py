@@ -14,7 +14,9 @@ from gateway.checksums import (
     value_element,
 )
 from gateway.conditions import single_etag, write_condition
-from gateway.object_headers import ENCRYPTED, XML_TYPE, attributes_of, quoted, write_headers
+from gateway.encryption import check_upload_key, protection_of_write
+from gateway.encryption_headers import encryption_headers
+from gateway.object_headers import XML_TYPE, attributes_of, quoted, write_headers
 from gateway.request import Request, Response, base_url
 from gateway.xml import Element, document, escape, parse
 from ingest.results import CompletedPart, PutResult
@@ -28,13 +30,14 @@ async def create_multipart_upload(request: Request) -> Response:
     """CreateMultipartUpload."""
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
-    attributes = attributes_of(request.headers, request.acl, request.lock)
+    protection = await protection_of_write(request, bucket)
+    attributes = attributes_of(request.headers, request.acl, request.lock, protection.encryption)
     algorithm = algorithm_asked(request.headers)
     kind = type_asked(request.headers)
     upload = await services.producer.create_upload(
         bucket, request.key, attributes, request.origin(), algorithm, kind
     )
-    headers = [XML_TYPE, ENCRYPTED]
+    headers = [XML_TYPE, *encryption_headers(protection.encryption, request.encryption)]
     if upload.checksum_algorithm is not None:
         headers.append(("x-amz-checksum-algorithm", upload.checksum_algorithm))
         headers.append((CHECKSUM_TYPE, upload.checksum_type))
@@ -56,11 +59,13 @@ async def complete_multipart_upload(request: Request) -> Response:
     checksum = announced(headers)
     kind = type_asked(headers)
     upload_id = request.query["uploadId"]
+    await check_upload_key(request, bucket)
     parts = parse_complete(await whole(request, BODY_LIMIT, checksum_of_body=False))
     result = await services.producer.complete_upload(
         bucket, request.key, upload_id, parts, request.origin(), condition, size, checksum, kind
     )
-    return Response(200, [XML_TYPE, *write_headers(bucket, result.version)], _completed(request, result))
+    answer = write_headers(bucket, result.version, result.encryption, request.encryption)
+    return Response(200, [XML_TYPE, *answer], _completed(request, result))
 
 
 async def abort_multipart_upload(request: Request) -> Response:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from gateway.archived import restore_header
 from gateway.dates import http_date
+from gateway.encryption_headers import ENCRYPTED, Asked, encryption_headers
 from gateway.object_lock_headers import lock_headers
 from gateway.tags import tags_of
 from schemas.errors import InvalidRedirectLocation, InvalidStorageClass, MetadataTooLarge
-from schemas.rows import Attributes, Bucket, Grant, ObjectLock, ObjectVersion
+from schemas.rows import Attributes, Bucket, Encryption, Grant, ObjectLock, ObjectVersion
 
 METADATA_LIMIT = 2048  # bytes of UTF-8, names (without prefix) and values together
 REDIRECT_LIMIT = 2048  # characters
@@ -44,7 +45,6 @@ STORAGE_CLASSES = frozenset(
 _DEFAULT_TYPE = ("content-type", "binary/octet-stream")
 _ACCEPT_RANGES = ("accept-ranges", "bytes")
 XML_TYPE = ("content-type", "application/xml")
-ENCRYPTED = ("x-amz-server-side-encryption", "AES256")
 DELETE_MARKER = ("x-amz-delete-marker", "true")
 
 # RFC 2047 §2, in the charsets that every client can be expected to mean; blanks between two words go.
@@ -61,9 +61,10 @@ def attributes_of(
     headers: Mapping[str, str],
     acl: tuple[Grant, ...] | None = None,
     lock: ObjectLock | None = None,
+    encryption: Encryption | None = None,
 ) -> Attributes:
-    """What the headers of a write say about the object, with the ACL and the lock that they were found to
-    ask for.
+    """What the headers of a write say about the object, with the ACL, the lock and the encryption that they
+    were found to ask for.
 
     Raises MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation, and for
     tags InvalidArgument, InvalidTag, TooManyTags.
@@ -81,7 +82,7 @@ def attributes_of(
         _check_redirect(system["x-amz-website-redirect-location"])
     if metadata:
         check_metadata(metadata)
-    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers), acl, lock)
+    return Attributes(system, metadata, storage_class_of(headers), tags_of(headers), acl, lock, encryption)
 
 
 def storage_class_of(headers: Mapping[str, str]) -> str:
@@ -147,16 +148,21 @@ def encode_word(value: str) -> str:
 
 
 # --- out -----------------------------------------------------------------------------------------------
-def version_headers(bucket: Bucket, version: ObjectVersion, length: int) -> Headers:
-    """The headers of GET and HEAD, for a body of `length` bytes."""
+def version_headers(
+    bucket: Bucket, version: ObjectVersion, length: int, asked: Asked | None = None
+) -> Headers:
+    """The headers of GET and HEAD, for a body of `length` bytes, to a request that brings a key or not."""
     attributes = version.attributes
     headers = [
         ("content-length", str(length)),
         ("etag", f'"{version.etag}"'),
         ("last-modified", http_date(version.created_at)),
         _ACCEPT_RANGES,
-        ENCRYPTED,
     ]
+    if attributes.encryption is None:
+        headers.append(ENCRYPTED)
+    else:
+        headers += encryption_headers(attributes.encryption, asked)
     system = attributes.headers
     if system:
         headers.extend(system.items())
@@ -192,8 +198,11 @@ def unchanged_headers(bucket: Bucket, version: ObjectVersion) -> Headers:
     return headers
 
 
-def write_headers(bucket: Bucket, version: str) -> Headers:
+def write_headers(
+    bucket: Bucket, version: str, encryption: Encryption | None = None, asked: Asked | None = None
+) -> Headers:
     """The headers that every answer to a write has: encryption and, where there are versions, its id."""
-    if bucket.versioning == "unversioned" and version == "null":
-        return [ENCRYPTED]
-    return [ENCRYPTED, ("x-amz-version-id", version)]
+    headers = encryption_headers(encryption, asked)
+    if bucket.versioning != "unversioned" or version != "null":
+        headers.append(("x-amz-version-id", version))
+    return headers

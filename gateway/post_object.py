@@ -17,6 +17,7 @@ from gateway.acl_request import acl_of_write
 from gateway.acl_xml import ACL_HEADERS
 from gateway.body import WHOLE_LIMIT, arriving
 from gateway.checksums import algorithm_asked, checksum_headers
+from gateway.encryption import note_encryption, protection_of_write
 from gateway.form_data import Form, boundary_of
 from gateway.object_headers import (
     META_PREFIX,
@@ -67,10 +68,17 @@ async def post_object(request: Request) -> Response:
     bucket = await services.reader.bucket(request.bucket)
     headers = object_headers(fields)
     check_unbuilt(headers)
-    attributes = await _attributes(request, fields, headers)
-    payload = await _payload(form, headers, policy, length)
+    note_encryption(request, headers)
+    protection = await protection_of_write(request, bucket)
+    attributes = msgspec.structs.replace(
+        await _attributes(request, fields, headers), encryption=protection.encryption
+    )
+    payload = replace(await _payload(form, headers, policy, length), object_key=protection.object_key)
     result = await services.producer.put_object(bucket, request.key, payload, attributes, request.origin())
-    answer = [*write_headers(bucket, result.version), ("etag", quoted(result.etag))]
+    answer = [
+        *write_headers(bucket, result.version, protection.encryption, request.encryption),
+        ("etag", quoted(result.etag)),
+    ]
     if result.checksum is not None:
         answer.extend(checksum_headers(result.checksum))
     return _answer(request, fields, quoted(result.etag), answer)

@@ -1,8 +1,11 @@
 """PutObject: headers and body of a request become attributes and payload for `ingest`."""
 
+from dataclasses import replace
+
 from gateway.body import payload
 from gateway.checksums import checksum_headers
 from gateway.conditions import write_condition
+from gateway.encryption import protection_of_write
 from gateway.object_headers import attributes_of, quoted, write_headers
 from gateway.object_lock_headers import require_lock_digest
 from gateway.request import Request, Response
@@ -15,15 +18,18 @@ async def put_object(request: Request) -> Response:
     """PutObject."""
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
-    attributes = attributes_of(request.headers, request.acl, request.lock)
+    protection = await protection_of_write(request, bucket)
+    attributes = attributes_of(request.headers, request.acl, request.lock, protection.encryption)
     condition = write_condition(request.headers)
     require_lock_digest(request, bucket, request.lock)
     body = await payload(request)
     check_size(body)
+    if protection.object_key:
+        body = replace(body, object_key=protection.object_key)
     result = await services.producer.put_object(
         bucket, request.key, body, attributes, request.origin(), condition
     )
-    headers = write_headers(bucket, result.version)
+    headers = write_headers(bucket, result.version, protection.encryption, request.encryption)
     headers.append(("etag", quoted(result.etag)))
     if result.checksum is not None:
         headers.extend(checksum_headers(result.checksum))

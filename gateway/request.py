@@ -8,6 +8,7 @@ from access.forwarded import FORWARDED_HOST
 from access.identity import Principal
 from access.post_form import FormVerifier
 from access.sigv4 import Signed
+from gateway.encryption_headers import Asked
 from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
 from ingest.payload import Payload
@@ -28,6 +29,7 @@ class Services:
     region: str = "us-east-1"
     domains: tuple[str, ...] = ()
     pace: Pace = DEFAULT_PACE
+    customer_keys_over_http: bool = False
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,7 @@ class Request:
     received     bytes of the body that have come so far
     acl          of the object to be written, where the headers ask for one that is not the owner's alone
     lock         likewise: what is to keep the object from being removed
+    encryption   what it asks for, or the customer's key that it brings; source_encryption of a copy's source
     forms        verifies the form that signs an otherwise unsigned PostObject
     """
 
@@ -67,6 +70,8 @@ class Request:
     acl: tuple[Grant, ...] | None = None
     lock: ObjectLock | None = None
     forms: FormVerifier | None = None
+    encryption: Asked | None = None
+    source_encryption: Asked | None = None
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

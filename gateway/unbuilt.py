@@ -1,30 +1,23 @@
-"""Request headers that ask for what is not built: refused in one place, never silently ignored.
-
-Data is always encrypted at rest, so asking for AES256 is granted.
-"""
+"""Request headers that ask for what is not built: refused in one place, never silently ignored."""
 
 from collections.abc import Mapping
 
 from gateway.acl_xml import ACL_HEADERS
+from gateway.encryption_headers import ENCRYPTION_HEADERS
 from gateway.object_lock_headers import LOCK_HEADERS
-from schemas.errors import InvalidArgument, NotImplementedOperation
+from schemas.errors import NotImplementedOperation
 
 EXPECTED_OWNER = "x-amz-expected-bucket-owner"
 
 # Header → values that ask for nothing beyond what is there already (lower case).
 ALLOWED_VALUES: dict[str, frozenset[str]] = {
     "x-amz-bucket-namespace": frozenset({"global"}),
-    "x-amz-server-side-encryption": frozenset({"aes256"}),
-    "x-amz-server-side-encryption-bucket-key-enabled": frozenset({"false"}),
     "x-amz-object-annotation-directive": frozenset({"copy", "exclude"}),
 }
 
 # Headers that ask for something unbuilt whatever their value.
 REFUSED: frozenset[str] = frozenset(
     {
-        "x-amz-copy-source-server-side-encryption-customer-algorithm",
-        "x-amz-copy-source-server-side-encryption-customer-key",
-        "x-amz-copy-source-server-side-encryption-customer-key-md5",
         "x-amz-if-match-initiated-time",
         "x-amz-if-match-last-modified-time",
         "x-amz-if-match-size",
@@ -32,11 +25,6 @@ REFUSED: frozenset[str] = frozenset(
         "x-amz-object-lock-event-hold",
         "x-amz-object-lock-event-hold-duration-days",
         "x-amz-object-lock-event-hold-duration-years",
-        "x-amz-server-side-encryption-aws-kms-key-id",
-        "x-amz-server-side-encryption-context",
-        "x-amz-server-side-encryption-customer-algorithm",
-        "x-amz-server-side-encryption-customer-key",
-        "x-amz-server-side-encryption-customer-key-md5",
         "x-amz-write-offset-bytes",
     }
 )
@@ -49,25 +37,17 @@ HARMLESS: dict[str, str] = {
     "x-amz-skip-destination-validation": "destinations of notifications are never asked",
 }
 
-_ENCRYPTION = "x-amz-server-side-encryption"
-_KNOWN_ENCRYPTION = frozenset({"aws:kms", "aws:kms:dsse", "aws:fsx", "aws:backup"})
-
 # One disjointness test over a request's headers tells whether any of this matters.
 _CHECKED = REFUSED | frozenset(ALLOWED_VALUES)
-UNUSUAL: frozenset[str] = _CHECKED | ACL_HEADERS | LOCK_HEADERS | {EXPECTED_OWNER}
+UNUSUAL: frozenset[str] = _CHECKED | ACL_HEADERS | ENCRYPTION_HEADERS | LOCK_HEADERS | {EXPECTED_OWNER}
 
 
 def check_unbuilt(headers: Mapping[str, str]) -> None:
     """Raises NotImplementedOperation, naming the header and what it asks for."""
     for name in _CHECKED.intersection(headers):
         value = headers[name]
-        if name in ALLOWED_VALUES:
-            if value.strip().lower() in ALLOWED_VALUES[name]:
-                continue
-            if name == _ENCRYPTION and value not in _KNOWN_ENCRYPTION:
-                raise InvalidArgument(
-                    "The encryption method specified is not supported", ArgumentName=name, ArgumentValue=value
-                )
+        if name in ALLOWED_VALUES and value.strip().lower() in ALLOWED_VALUES[name]:
+            continue
         raise NotImplementedOperation(
             f"A header you provided implies functionality that is not implemented: {name}: {value}",
             Header=name,

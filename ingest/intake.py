@@ -4,6 +4,7 @@ A body that ends early, is too long or does not match a digest leaves nothing be
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -25,12 +26,24 @@ class Stored(NamedTuple):
     manifest: Manifest
     size: int
     etag: str
-    checksum: Checksum
+    checksum: Checksum | None
     pending: Pending | None = None
 
 
 async def store_object(ports: Ports, key_id: str, payload: Payload) -> Stored:
     """Store an object's body: small ones together in packs, others in a file."""
+    stored = await _store(ports, key_id, payload)
+    return _protected(ports, stored, payload.object_key) if payload.object_key else stored
+
+
+def _protected(ports: Ports, stored: Stored, object_key: bytes) -> Stored:
+    """As stored, with data keys that the object key wraps too. Its ETag is no digest then (Amazon S3 API
+    Reference, Object): the MD5 of the plaintext, kept beside it, would tell of it."""
+    manifest = ports.blobs.seal(stored.manifest, object_key)
+    return stored._replace(manifest=manifest, etag=secrets.token_hex(16))
+
+
+async def _store(ports: Ports, key_id: str, payload: Payload) -> Stored:
     body = payload.chunks
     if not isinstance(body, bytes):
         return await _stream(ports, key_id, payload, body)
@@ -55,7 +68,9 @@ async def _digest_in_thread(ports: Ports, payload: Payload, body: bytes) -> Dige
 async def store_part(ports: Ports, key_id: str, payload: Payload) -> Stored:
     """Store a part's body in a blob file."""
     chunks = payload.chunks
-    return await _stream(ports, key_id, payload, _once(chunks) if isinstance(chunks, bytes) else chunks)
+    body = _once(chunks) if isinstance(chunks, bytes) else chunks
+    stored = await _stream(ports, key_id, payload, body)
+    return _protected(ports, stored, payload.object_key) if payload.object_key else stored
 
 
 async def _stream(ports: Ports, key_id: str, payload: Payload, chunks: AsyncIterator[bytes]) -> Stored:

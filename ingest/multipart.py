@@ -96,15 +96,18 @@ async def copy_part(
     start: int,
     length: int,
     origin: Origin,
+    object_key: bytes = b"",
 ) -> PartResult:
     """Store a part from a byte range of an object, read and encrypted anew."""
     if source.manifest is None or length == 0:
-        return await put_part(ports, bucket, upload, number, Payload(b"", 0), origin)
+        payload = Payload(b"", 0, object_key=object_key)
+        return await put_part(ports, bucket, upload, number, payload, origin)
     manifest = await ports.blobs.expand(source.manifest)
     payload = Payload(
         ports.blobs.stream(manifest, start, length),
         length,
         checksum_algorithm=upload.checksum_algorithm,
+        object_key=object_key,
     )
     return await put_part(ports, bucket, upload, number, payload, origin)
 
@@ -132,7 +135,9 @@ async def complete_upload(
             if done is None:
                 raise
             _check_whole(done, object_size, checksum)
-            return PutResult(done.version, done.etag, done.size, done.created_at, done.checksum)
+            return PutResult(
+                done.version, done.etag, done.size, done.created_at, done.checksum, done.attributes.encryption
+            )
         _check_type(upload, announced_type)
         joined = _join(upload, rows, named)
         _check_whole(joined, object_size, checksum)
@@ -147,7 +152,10 @@ async def complete_upload(
             receipt = await submit_key_event(ports, bucket, event)
         except PartLandedSince:
             continue
-        return PutResult(receipt.version, joined.etag, joined.size, receipt.time, joined.checksum)
+        return PutResult(
+            receipt.version, joined.etag, joined.size, receipt.time, joined.checksum,
+            upload.attributes.encryption,
+        )  # fmt: skip
     raise ServiceUnavailable("Parts of the upload keep arriving; please try again.")
 
 

@@ -10,6 +10,8 @@ written; SubmitTimeout that the outcome is unknown.
 from collections.abc import Awaitable
 from typing import Literal
 
+import msgspec
+
 from ingest.buckets import create_bucket, delete_bucket, set_versioning
 from ingest.configurations import configure_bucket, lock_bucket
 from ingest.copy_object import copy_object
@@ -55,17 +57,25 @@ class Producer:
         origin: Origin,
         checksum_algorithm: str | None = None,
         condition: Condition | None = None,
+        object_key: bytes = b"",
+        *,
+        by_reference: bool = True,
     ) -> Awaitable[PutResult]:
-        """A new version with the source's bytes, by reference, and these attributes."""
+        """A new version with the source's bytes and these attributes; `source` as it can be read.
+
+        object_key    of `attributes.encryption`
+        by_reference  whether both may share bytes and data keys; else they are encrypted anew"""
         return copy_object(
-            self._ports, bucket, key, source, attributes, origin, checksum_algorithm, condition
-        )
+            self._ports, bucket, key, source, attributes, origin, checksum_algorithm, condition, object_key,
+            by_reference=by_reference,
+        )  # fmt: skip
 
     def set_metadata(
         self, bucket: Bucket, current: ObjectVersion, attributes: Attributes, origin: Origin
     ) -> Awaitable[PutResult]:
         """A new version of the same bytes with other attributes, if the key's ETag is still that of
-        `current`; else PreconditionFailed."""
+        `current`; else PreconditionFailed. The encryption stays, and no key is needed for it."""
+        attributes = msgspec.structs.replace(attributes, encryption=current.attributes.encryption)
         condition = Condition(if_match=current.etag)
         return copy_object(self._ports, bucket, current.key, current, attributes, origin, None, condition)
 
@@ -137,9 +147,11 @@ class Producer:
         start: int,
         length: int,
         origin: Origin,
+        object_key: bytes = b"",
     ) -> Awaitable[PartResult]:
-        """Store a part from a byte range of an object."""
-        return copy_part(self._ports, bucket, upload, number, source, start, length, origin)
+        """Store a part from a byte range of an object, `source` as it can be read; `object_key` of the
+        upload's encryption."""
+        return copy_part(self._ports, bucket, upload, number, source, start, length, origin, object_key)
 
     def complete_upload(
         self,

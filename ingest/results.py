@@ -2,18 +2,19 @@
 
 from typing import NamedTuple
 
-from schemas.rows import Checksum
+from schemas.rows import Checksum, Encryption
 
 
 class PutResult(NamedTuple):
     """A version that is durable and visible. `version` is "null" outside versioned buckets;
-    `created_at` its commit time in Unix milliseconds."""
+    `created_at` its commit time in Unix milliseconds; `encryption` that of a completed upload."""
 
     version: str
     etag: str
     size: int
     created_at: int
     checksum: Checksum | None
+    encryption: Encryption | None = None
 
 
 class DeleteResult(NamedTuple):

@@ -4,6 +4,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
+
 from blobs.contract import BlobStore
 from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory
@@ -60,6 +62,13 @@ class Reader:
         MethodNotAllowed (details version_id, last_modified in Unix milliseconds) when the version named
         is a delete marker."""
         return find_object(self._index, bucket, key, version)
+
+    async def unlock(self, version: ObjectVersion, object_key: bytes) -> ObjectVersion:
+        """The version as it can be read, given its object key. Never to be kept, nor to be written."""
+        if version.manifest is None:
+            return version
+        whole = await self._blobs.expand(version.manifest)
+        return msgspec.structs.replace(version, manifest=self._blobs.open(whole, object_key))
 
     async def read(self, version: ObjectVersion, start: int, length: int) -> bytes:
         """A range at once; for small ones (at most 1 MiB)."""

@@ -80,6 +80,10 @@ class InvalidAccessKeyId(AccessDenied):
     """No such access key."""
 
 
+class WrongCustomerKey(AccessDenied):
+    """The key that the client sent (SSE-C) is not the one that the object was stored with."""
+
+
 class RequestTimeTooSkewed(AccessDenied):
     """The client's clock and ours differ by more than 15 minutes."""
 
@@ -107,6 +111,10 @@ class InvalidToken(AccessDenied):
 # --- requests ----------------------------------------------------------------------------------------
 class InvalidArgument(StrandlineError):
     """An argument has a value that is not allowed."""
+
+
+class InvalidEncryptionAlgorithm(InvalidArgument):
+    """The algorithm asked for with a customer's key is not AES256."""
 
 
 class InvalidRequest(StrandlineError):

@@ -104,6 +104,24 @@ class Grant(msgspec.Struct, frozen=True, array_like=True, gc=False):
     permission: Permission
 
 
+class Encryption(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What protects a version beyond the key of its bucket: its data keys are wrapped under an object key
+    first, and that one only its client, or the KMS, can unwrap.
+
+    kind        customer: a key that nobody keeps but the client; kms: a key of the KMS
+    secret      the object key, wrapped (access.customer_key, access.kms_envelope)
+    key_id      of kms: the ARN of the key
+    context     of kms: the encryption context that the client gave
+    bucket_key  of kms: the object key is wrapped under a key of the bucket, and that one by the KMS
+    """
+
+    kind: Literal["customer", "kms"]
+    secret: bytes
+    key_id: str = ""
+    context: dict[str, str] = {}
+    bucket_key: bool = False
+
+
 class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a client says about an object beside its bytes.
 
@@ -114,6 +132,7 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tags      object tags, in the order given
     acl       None: the owner has full control, and nobody else anything
     lock      what keeps the version from being removed, if anything does
+    encryption  None: its data keys are wrapped under the key of its bucket alone
     """
 
     headers: dict[str, str] = {}
@@ -122,6 +141,7 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tags: dict[str, str] = {}
     acl: tuple[Grant, ...] | None = None
     lock: ObjectLock | None = None
+    encryption: Encryption | None = None
 
 
 class ObjectVersion(msgspec.Struct, frozen=True, array_like=True, gc=False):

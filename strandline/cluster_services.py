@@ -55,6 +55,7 @@ class ClusterServices:
             reader=Reader(index.reader, directory, blobs),
             region=settings.region,
             domains=settings.domains,
+            customer_keys_over_http=settings.customer_keys_over_http,
         )
 
 

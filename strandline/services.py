@@ -53,6 +53,7 @@ class EmbeddedServices:
             region=settings.region,
             domains=settings.domains,
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
+            customer_keys_over_http=settings.customer_keys_over_http,
         )
 
     def close(self) -> None:

@@ -183,6 +183,11 @@ class Settings(BaseSettings):
         description="Bytes a second that a client must send of a body, or take of an answer, on average over "
         "client_window_seconds of waiting for it; else its connection is closed.",
     )
+    customer_keys_over_http: bool = Field(
+        default=False,
+        description="Take customers' keys (SSE-C) over plain HTTP from other machines too, as AWS never "
+        "does: for a network that nobody listens on. From this machine they are always taken.",
+    )
     drain_seconds: int = Field(
         default=30,
         ge=0,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from blobs import envelope
 from blobs.contract import Drop, KeySource
 from blobs.extents import rewrapped
 from blobs.frames import FRAME_SIZE
@@ -113,6 +114,12 @@ class S3Blobs:
 
     async def spill(self, key_id: str, manifest: Manifest) -> Manifest:
         return await self._spilling.spill(key_id, manifest)
+
+    def seal(self, manifest: Manifest, object_key: bytes) -> Manifest:
+        return envelope.sealed(manifest, self._keys, object_key)
+
+    def open(self, manifest: Manifest, object_key: bytes) -> Manifest:
+        return envelope.opened(manifest, self._keys, object_key)
 
     async def share(self, key_id: str, manifest: Manifest, holder: bytes) -> Manifest:
         if not holder:

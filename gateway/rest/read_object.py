@@ -7,6 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.archived import check_readable
 from gateway.conditions import check_read, same_state
+from gateway.encryption import read_key
 from gateway.ranges import ByteRange, parse_range
 from gateway.rest.call import Call
 from gateway.rest.object_headers import VERSION, Headers, raw, validators, version_headers
@@ -23,6 +24,8 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     found = await call.reader.find(bucket, key, version)
     if call.request.method != "HEAD":
         check_readable(found)
+    if found.attributes.encryption is not None:
+        found = await call.reader.unlock(found, read_key(found.attributes.encryption, None))
     if not check_read(call.headers, found.etag, found.created_at):
         return _with_headers(Response(status_code=304), [*validators(found), (VERSION, found.version)])
     wanted = _range(call, found)

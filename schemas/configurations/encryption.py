@@ -26,6 +26,11 @@ class EncryptionRule(S3Element, frozen=True):
 class EncryptionConfiguration(S3Element, frozen=True):
     rules: tuple[EncryptionRule, ...] = field(default=(), name="Rule")
 
+    def blocks(self, kind: Literal["SSE-C"]) -> bool:
+        """Whether new objects may not be encrypted so."""
+        blocked = self.rules[0].blocked_encryption_types if self.rules else None
+        return blocked is not None and kind in blocked.types
+
 
 # What every bucket has: its data is encrypted, whatever is configured.
 ENCRYPTED = EncryptionConfiguration((EncryptionRule(DefaultEncryption("AES256"), False),))

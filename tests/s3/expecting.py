@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 
 
 @contextmanager
-def refused(code: str, status: int | None = None) -> Iterator[None]:
+def refused(code: str, status: int | None = None) -> Iterator["pytest.ExceptionInfo[ClientError]"]:
     """The block must end with this S3 error code, and status where one is given.
 
     A HEAD has no body to carry a code: there the status is the code."""
     with pytest.raises(ClientError) as caught:
-        yield
+        yield caught
     answer: Any = caught.value.response
     got = answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
     assert got[0] == code, f"expected {code}, got {answer['Error']}"

@@ -235,10 +235,7 @@ def test_what_is_not_built_says_so(s3: Any, raw: Raw, bucket: str) -> None:
     for query in ("abac=", "metadataConfiguration=", "metadataTable=", "session="):
         answer = raw.send("GET", f"/{bucket}?{query}")
         assert (answer.status, answer.code) == (501, "NotImplemented"), query
-    for headers in (
-        {"x-amz-server-side-encryption-customer-algorithm": "AES256"},
-        {"x-amz-server-side-encryption": "aws:kms"},
-    ):
+    for headers in ({"x-amz-server-side-encryption": "aws:kms:dsse"}, {"x-amz-write-offset-bytes": "1"}):
         answer = raw.send("PUT", f"/{bucket}/k", headers, b"x")
         assert (answer.status, answer.code) == (501, "NotImplemented"), headers
     with refused("404", 404):

@@ -16,7 +16,7 @@ from schemas.events import (
     encode_event,
 )
 from schemas.manifest import Extent, Manifest
-from schemas.rows import Attributes, Checksum, Grant, ObjectLock, ObjectVersion, Upload
+from schemas.rows import Attributes, Checksum, Encryption, Grant, ObjectLock, ObjectVersion, Upload
 
 ORIGIN = Origin(b"r" * 16, "actor", "127.0.0.1", "PutObject")
 BUCKET = b"b" * 16
@@ -26,6 +26,7 @@ ACL = (Grant("o", "READ"),)
 SHARED = msgspec.structs.replace(TAGGED, acl=ACL)
 LOCK = ObjectLock("GOVERNANCE", 9, True)
 KEPT = msgspec.structs.replace(SHARED, lock=LOCK)
+SECRET = msgspec.structs.replace(KEPT, encryption=Encryption("kms", b"s" * 4, "arn", {"c": "3"}, True))
 BYTES = Manifest("inline", (Extent(b"", 0, 40, 4, "key", b"d" * 4),), (), b"bytes")
 CRC = Checksum("CRC32", "AAAAAA==")
 
@@ -63,6 +64,8 @@ ACL_BYTES = "9192a16fa452454144"
 WITH_ACL = f"95{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}"
 LOCK_BYTES = "93aa474f5645524e414e434509c3"
 WITH_LOCK = f"96{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}{LOCK_BYTES}"
+ENCRYPTION_BYTES = "95a36b6d73c40473737373a361726e81a163a133c3"
+WITH_ENCRYPTION = f"97{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}{LOCK_BYTES}{ENCRYPTION_BYTES}"
 
 
 def put_bytes(attributes: str) -> bytes:
@@ -106,9 +109,11 @@ UPDATE_BYTES = bytes.fromhex(
         (create_bytes(WITH_TAGS), create(TAGGED)),
         (put_bytes(WITH_ACL), put(SHARED)),
         (create_bytes(WITH_ACL), create(SHARED)),
+        (put_bytes(WITH_LOCK), put(KEPT)),
+        (create_bytes(WITH_LOCK), create(KEPT)),
     ],
 )
-def test_events_of_before_there_were_tags_acls_and_locks(stored: bytes, event: Any) -> None:
+def test_events_of_before_there_were_tags_acls_locks_and_encryption(stored: bytes, event: Any) -> None:
     assert decode_event(stored) == event
 
 
@@ -119,17 +124,19 @@ def test_events_of_before_there_were_tags_acls_and_locks(stored: bytes, event: A
         (upload_bytes(WITHOUT_TAGS), upload(UNTAGGED)),
         (upload_bytes(WITH_TAGS), upload(TAGGED)),
         (upload_bytes(WITH_ACL), upload(SHARED)),
+        (upload_bytes(WITH_LOCK), upload(KEPT)),
+        (version_bytes(WITH_LOCK, "dc0010", "0c"), version(KEPT, 12)),
     ],
 )
-def test_rows_of_before_there_were_tags_acls_and_locks(stored: bytes, row: Any) -> None:
+def test_rows_of_before_there_were_tags_acls_locks_and_encryption(stored: bytes, row: Any) -> None:
     assert msgspec.msgpack.decode(stored, type=type(row)) == row
 
 
 @pytest.mark.parametrize(
     ("stored", "event"),
     [
-        (put_bytes(WITH_LOCK), put(KEPT)),
-        (create_bytes(WITH_LOCK), create(KEPT)),
+        (put_bytes(WITH_ENCRYPTION), put(SECRET)),
+        (create_bytes(WITH_ENCRYPTION), create(SECRET)),
         (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7, ACL, LOCK, True, True)),
     ],
 )
@@ -141,8 +148,8 @@ def test_events_of_today(stored: bytes, event: Any) -> None:
 @pytest.mark.parametrize(
     ("stored", "row"),
     [
-        (version_bytes(WITH_LOCK, "dc0010", "0c"), version(KEPT, 12)),
-        (upload_bytes(WITH_LOCK), upload(KEPT)),
+        (version_bytes(WITH_ENCRYPTION, "dc0010", "0c"), version(SECRET, 12)),
+        (upload_bytes(WITH_ENCRYPTION), upload(SECRET)),
     ],
 )
 def test_rows_of_today(stored: bytes, row: Any) -> None:
