@@ -4,7 +4,7 @@ Source: Amazon S3 API reference, "Signature Calculations for the Authorization H
 Payload in Multiple Chunks" and the page on trailing headers. The framing is
 
     chunk    size in hexadecimal [;chunk-signature=…] CRLF  bytes CRLF      (repeated)
-    last     0 [;chunk-signature=…] CRLF  [name:value CRLF]…  CRLF
+    last     0 [;chunk-signature=…] CRLF  [name:value CRLF]…  [CRLF x-amz-trailer-signature:… CRLF]  CRLF
 
 The parser is synchronous, does no I/O and belongs to one body: it may run on the event loop, or in a
 worker thread where chunks are hashed (one call at a time).
@@ -59,6 +59,7 @@ class ChunkedDecoder:
         self._left = 0  # bytes of the current chunk still to come
         self._short = -1  # size of a chunk under the minimum, if it was not the last so far
         self._trailer_bytes = 0
+        self._gap = False  # an empty line came before the trailers' signature
         self._extra = 0  # bytes after the end
 
     def feed(self, data: bytes) -> list[Buffer]:
@@ -96,6 +97,8 @@ class ChunkedDecoder:
     def finish(self) -> None:
         """The body has ended. Raises IncompleteBody, InvalidRequest or SignatureDoesNotMatch."""
         if self._state != _DONE:
+            if self._gap and not self._held and _TRAILER_SIGNATURE not in self.trailers:
+                self._check_trailers()  # what was taken for a gap was the end: the signature is missing
             raise _incomplete(self._length, self.size)
         self._check_length()
         for name in self._announced:
@@ -211,10 +214,22 @@ class ChunkedDecoder:
         if line:
             self._add_trailer(line)
             return
+        if self._waits_for_signature():
+            self._gap = True
+            return
+        self._check_trailers()
+        self._state = _DONE
+
+    def _waits_for_signature(self) -> bool:
+        """AWS's own example ends a signed body's trailers with a line feed *and* an empty line, and puts the
+        trailers' signature behind that; minio-go sends it so. One empty line may come before it."""
+        expected = self._chain is not None and bool(self._announced)
+        return expected and _TRAILER_SIGNATURE not in self.trailers and not self._gap
+
+    def _check_trailers(self) -> None:
         signature = self.trailers.pop(_TRAILER_SIGNATURE, None)
         if self._chain is not None and (self.trailers or self._announced or signature is not None):
             self._chain.check_trailers(self.trailers, signature)
-        self._state = _DONE
 
     def _add_trailer(self, line: bytes) -> None:
         name_bytes, colon, value = line.partition(b":")

@@ -139,6 +139,18 @@ def test_a_trailer_changed_after_it_was_signed(raw: Raw, s3: Any, bucket: str) -
     nothing_stored(s3, bucket)
 
 
+def test_an_empty_line_before_the_signature_of_the_trailers(raw: Raw, s3: Any, bucket: str) -> None:
+    """AWS's example of a trailing checksum ("Signature calculations: including trailing headers") has a line
+    feed after the checksum and an empty line before the signature; minio-go sends it so."""
+
+    def gap(frames: list[bytes]) -> list[bytes]:
+        return [*frames[:-1], frames[-1].replace(b"\r\n", b"\n\r\n", 1)]
+
+    answer = send_chunked(raw, f"/{bucket}/key", SIGNED_TRAILER, DATA, change=gap)
+    assert answer.status == 200
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == DATA
+
+
 @pytest.mark.parametrize("spoilt", [b"", b"x-amz-trailer-signature:" + b"0" * 64 + b"\r\n"])
 def test_a_trailer_without_its_signature(raw: Raw, s3: Any, bucket: str, spoilt: bytes) -> None:
     def unsigned(frames: list[bytes]) -> list[bytes]:

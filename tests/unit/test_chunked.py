@@ -161,6 +161,22 @@ def test_every_truncation_is_noticed(signed: bool) -> None:
             decoder.decode(framed[:end])
 
 
+def test_an_empty_line_may_come_before_the_signature_of_the_trailers() -> None:
+    trailers = {CRC: "AAAAAA=="}
+    usual = sign_chunks([b"hello"], AWS_SEED, trailers)
+    body = usual.replace(b"AAAAAA==\r\n", b"AAAAAA==\n\r\n")
+    for at in range(len(body) + 1):
+        decoder = ChunkedDecoder(5, (CRC,), seed(AWS_SEED))
+        assert whole(decoder, [body[:at], body[at:]]) == b"hello"
+        assert decoder.trailers == trailers
+    for end in range(len(body)):
+        with pytest.raises((errors.IncompleteBody, errors.SignatureDoesNotMatch)):
+            ChunkedDecoder(5, (CRC,), seed(AWS_SEED)).decode(body[:end])
+    with pytest.raises(errors.SignatureDoesNotMatch):  # only one
+        twice = body.replace(b"\n\r\n", b"\n\r\n\r\n")
+        ChunkedDecoder(5, (CRC,), seed(AWS_SEED)).decode(twice)
+
+
 def test_every_changed_byte_of_a_signed_body_is_noticed() -> None:
     framed = sign_chunks([b"hello"], AWS_SEED, {CRC: "AAAAAA=="})
     for at in range(len(framed)):
