@@ -27,7 +27,13 @@ def parse_authorization(header: str) -> tuple[str, str, str]:
 
 
 def _parse_slowly(header: str) -> tuple[str, str, str]:
-    mechanism, _, rest = header.strip().partition(" ")
+    mechanism, space, rest = header.strip().partition(" ")
+    if not space:
+        raise InvalidArgument(
+            "Authorization header is invalid -- one and only one ' ' (space) required",
+            ArgumentName="Authorization",
+            ArgumentValue=header,
+        )
     if mechanism != ALGORITHM:
         raise _other_mechanism(mechanism, header)
     found: dict[str, str] = {}

@@ -20,6 +20,14 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     timestamp: str
     in_query: bool
 
+    def other_day(self, date: str) -> AuthorizationHeaderMalformed | AuthorizationQueryParametersError:
+        """The error for a credential of another day than the request's."""
+        reason = (
+            f'Invalid credential date "{date}". This date is not the same as X-Amz-Date: '
+            f'"{self.timestamp[:8]}".'
+        )
+        return AuthorizationQueryParametersError(reason) if self.in_query else self.malformed(reason)
+
     def malformed(
         self, reason: str, **details: str
     ) -> AuthorizationHeaderMalformed | AuthorizationQueryParametersError:

@@ -9,6 +9,7 @@ from access.signing import SigningKey, signing_key
 from schemas.errors import InvalidAccessKeyId
 
 SERVICE = "s3"
+TERMINATOR = "aws4_request"
 _CACHE_LIMIT = 1024  # scopes kept; a client uses one a day and region
 
 
@@ -32,9 +33,22 @@ def parse_scope(text: str) -> Scope | None:
     if len(fields) != 5 or not all(fields):
         return None
     access_key, date, region, service, terminator = fields
-    if terminator != "aws4_request" or len(date) != 8 or not (date.isascii() and date.isdigit()):
+    if terminator != TERMINATOR or len(date) != 8 or not (date.isascii() and date.isdigit()):
         return None
     return Scope(access_key, date, region, service)
+
+
+def scope_problem(text: str) -> str:
+    """What is wrong with a Credential component that `parse_scope` cannot read, in AWS's words."""
+    fields = text.rsplit("/", 4)
+    if len(fields) != 5 or not all(fields):
+        return 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+    _, date, _, service, terminator = fields
+    if terminator != TERMINATOR:
+        return f'incorrect terminal "{terminator}". This endpoint uses "{TERMINATOR}".'
+    if service != SERVICE:
+        return f'incorrect service "{service}". This endpoint belongs to "{SERVICE}".'
+    return f'incorrect date format "{date}". This date in the credential must be in the format "yyyyMMdd".'
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):

@@ -20,7 +20,7 @@ from access.forwarded import forwarded_hosts, is_forwarded
 from access.identity import Identities, Principal
 from access.post_form import FormVerifier
 from access.presigned import Presigned, check_validity, parse_presigned
-from access.scope import SERVICE, Grant, Grants, parse_scope
+from access.scope import SERVICE, Grant, Grants, parse_scope, scope_problem
 from access.signing import (
     ALGORITHM,
     MAX_SKEW,
@@ -217,10 +217,7 @@ class Verifier:
         if grant is None:
             scope = parse_scope(claim.credential)
             if scope is None:
-                raise claim.malformed(
-                    "the Credential is mal-formed; expecting "
-                    '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
-                )
+                raise claim.malformed(scope_problem(claim.credential))
             if scope.service != SERVICE:
                 raise claim.malformed(
                     f'incorrect service "{scope.service}". This endpoint belongs to "{SERVICE}".'
@@ -231,10 +228,7 @@ class Verifier:
                 )
             grant = self._grants.make(scope)
         if claim.timestamp[:8] != grant.date:
-            raise claim.malformed(
-                f'Invalid credential date "{grant.date}". This date is not the same as X-Amz-Date: '
-                f'"{claim.timestamp[:8]}".'
-            )
+            raise claim.other_day(grant.date)
         return grant
 
     def _check(

@@ -25,9 +25,9 @@ from ingest.checksums import parse_content_md5
 from ingest.digests import digest_whole
 from ingest.payload import Payload
 from schemas.errors import (
-    EntityTooLarge,
     IncompleteBody,
     InvalidRequest,
+    MessageTooLong,
     MissingContentLength,
     RequestTimeout,
 )
@@ -74,7 +74,7 @@ async def arriving(request: Request, length: int) -> AsyncIterator[bytes]:
 
 
 async def whole(request: Request, limit: int, checksum_of_body: bool = True) -> bytes:
-    """A small body (XML), checked against its digests. Raises EntityTooLarge past `limit` bytes.
+    """A small body (XML), checked against its digests. Raises MessageTooLong past `limit` bytes.
 
     `checksum_of_body` is False where x-amz-checksum-* means something else (the object that
     CompleteMultipartUpload makes)."""
@@ -99,8 +99,8 @@ async def whole(request: Request, limit: int, checksum_of_body: bool = True) -> 
     return data
 
 
-def _too_large(limit: int) -> EntityTooLarge:
-    return EntityTooLarge("Your request was too large.", MaxMessageLengthBytes=str(limit))
+def _too_large(limit: int) -> MessageTooLong:
+    return MessageTooLong("Your request was too large.", MaxMessageLengthBytes=str(limit))
 
 
 async def _framed(request: Request, announced: Announced, md5: bytes | None) -> Payload:

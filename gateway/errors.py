@@ -98,6 +98,8 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         400,
         "The XML you provided was not well-formed or did not validate against our published schema",
     ),
+    errors.MissingRequestBody: S3Error("MissingRequestBodyError", 400, "Request body is empty"),
+    errors.MessageTooLong: S3Error("MaxMessageLengthExceeded", 400, "Your request was too large."),
     errors.InvalidPolicyDocument: S3Error(
         "InvalidPolicyDocument",
         400,

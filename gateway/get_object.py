@@ -79,6 +79,8 @@ async def head_object(request: Request) -> Response:
 
 async def _find(reader: Reader, bucket: Bucket, request: Request) -> ObjectVersion:
     query = request.query
+    if query and "partNumber" in query:
+        part_number(query["partNumber"])  # refused whether or not there is such an object
     if query and "versionId" in query:
         return await reader.find(bucket, request.key, version_parameter(query))
     return await reader.find(bucket, request.key)

@@ -24,12 +24,13 @@ _bad_escape = re.compile("%(?![0-9A-Fa-f]{2})").search
 def tags_of(headers: Mapping[str, str]) -> dict[str, str]:
     """The tags that a write gives its object in x-amz-tagging: a URL-encoded query string.
 
-    Raises InvalidArgument for what is not one, InvalidTag, TooManyTags.
+    A key may come without a value, and empty items (`a=1&&b`) mean nothing. Raises InvalidArgument for what
+    is not one, InvalidTag, TooManyTags.
     """
     text = headers.get(HEADER)
     if not text:
         return {}
-    pairs = [item.partition("=")[::2] for item in text.split("&")]
+    pairs = [item.partition("=")[::2] for item in text.split("&") if item]
     try:
         tags = [(_decode(key), _decode(value)) for key, value in pairs]
     except ValueError:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gateway.body import payload
 from gateway.checksums import CHECKSUM_HEADERS, value_element
-from gateway.copy_source import check_copy_size, find_source
+from gateway.copy_source import check_copy_size, find_source, parse_copy_source
 from gateway.dates import iso_date
 from gateway.encryption import part_key
 from gateway.encryption_headers import encryption_headers
@@ -39,6 +39,7 @@ async def upload_part(request: Request) -> Response:
 async def upload_part_copy(request: Request) -> Response:
     """UploadPartCopy: a whole object, or a range of it, becomes a part."""
     number = part_number(request.query["partNumber"])
+    parse_copy_source(request.headers["x-amz-copy-source"])  # refused before anything is looked up
     bucket, upload = await find_upload(request)
     object_key = part_key(upload, request.encryption)
     source_bucket, found, _ = await find_source(request)

@@ -7,7 +7,7 @@ clients that want to be safe ask for encoding-type=url.
 import re
 from xml.parsers import expat
 
-from schemas.errors import MalformedXML
+from schemas.errors import MalformedXML, MissingRequestBody
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -89,9 +89,12 @@ class Element:
 def parse(body: bytes, root: str) -> Element:
     """The root element of a body.
 
-    Any namespace is accepted, as AWS does. Raises MalformedXML for what is not well formed, has another
-    root, a document type, entities of its own, or nests deeper than DEPTH_LIMIT.
+    Any namespace is accepted, as AWS does. Raises MissingRequestBody for an empty one, MalformedXML for
+    what is not well formed, has another root, a document type, entities of its own, or nests deeper
+    than DEPTH_LIMIT.
     """
+    if not body:
+        raise MissingRequestBody()
     parser = expat.ParserCreate(namespace_separator="\x01")
     parser.buffer_text = True
     stack: list[Element] = []

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from blobs.contract import BlobStore
-from ingest.checksums import Hasher
+from ingest.checksums import ALGORITHMS, Hasher, full_object
 from ingest.intake import Stored, store_object
 from ingest.payload import Payload
 from ingest.ports import Ports
@@ -47,9 +47,7 @@ async def copy_object(
 async def _referred_to(
     ports: Ports, bucket: Bucket, source: ObjectVersion, algorithm: str | None, object_key: bytes
 ) -> Stored:
-    checksum = source.checksum
-    if algorithm is not None and (checksum is None or checksum.algorithm != algorithm):
-        checksum = await _checksum_of(ports.blobs, source, algorithm)
+    checksum = await _checksum(ports.blobs, source, algorithm)
     manifest = await _share(ports, bucket, source.manifest or NO_BYTES, object_key)
     return Stored(manifest, source.size, source.etag, checksum)
 
@@ -73,6 +71,22 @@ async def _encrypted_anew(
     return await store_object(
         ports, bucket.key_id, Payload(body, source.size, checksum_algorithm=kept, object_key=object_key)
     )
+
+
+async def _checksum(blobs: BlobStore, source: ObjectVersion, asked: str | None) -> Checksum | None:
+    """The checksum of the copy: of the algorithm asked for, else of the source's. It is that of the whole
+    object (FULL_OBJECT) whatever the source's was, since a copy is written in one piece: a composite is put
+    together anew from its parts where the algorithm allows it, and computed over the bytes where not."""
+    kept = source.checksum
+    algorithm = asked or (kept.algorithm if kept is not None else None)
+    if algorithm is None or (kept is not None and kept.algorithm == algorithm and kept.type != "COMPOSITE"):
+        return kept
+    if kept is not None and kept.algorithm == algorithm and source.manifest is not None:
+        parts = (await blobs.expand(source.manifest)).parts
+        values = [(part.checksum, part.size) for part in parts if part.checksum is not None]
+        if ALGORITHMS[algorithm].combine is not None and len(values) == len(parts):
+            return Checksum(algorithm, full_object(algorithm, values))
+    return await _checksum_of(blobs, source, algorithm)
 
 
 async def _checksum_of(blobs: BlobStore, source: ObjectVersion, algorithm: str) -> Checksum:

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from ingest.checksums import ALGORITHMS, checksum_type, composite, full_object, multipart_etag
+from ingest.checksums import (
+    ALGORITHMS,
+    checksum_type,
+    composite,
+    decode_expected,
+    full_object,
+    multipart_etag,
+)
 from ingest.intake import store_part
 from ingest.payload import Payload
 from ingest.ports import Ports
@@ -66,16 +73,7 @@ async def put_part(
     ports: Ports, bucket: Bucket, upload: Upload, number: int, payload: Payload, origin: Origin
 ) -> PartResult:
     """Store a part, always in a blob file of its own: parts are joined by listing their extents."""
-    if (
-        upload.checksum_algorithm is not None
-        and payload.checksum_algorithm is not None
-        and payload.checksum_algorithm != upload.checksum_algorithm
-    ):
-        raise InvalidRequest(
-            f"Checksum Type mismatch occurred, expected checksum Type: "
-            f"{upload.checksum_algorithm.lower()}, actual checksum Type: "
-            f"{payload.checksum_algorithm.lower()}"
-        )
+    _check_algorithm(upload, payload)
     if payload.checksum_algorithm is None and upload.checksum_algorithm is not None:
         payload = replace(payload, checksum_algorithm=upload.checksum_algorithm)
     stored = await store_part(ports, bucket.key_id, payload)
@@ -85,6 +83,19 @@ async def put_part(
     )  # fmt: skip
     receipt = await submit_with_bytes(ports, bucket, event)
     return PartResult(stored.etag, receipt.time, stored.checksum)
+
+
+def _check_algorithm(upload: Upload, payload: Payload) -> None:
+    """A part brings a checksum of the upload's algorithm. It may come without one only where the object's
+    checksum does not depend on what clients said of its parts: FULL_OBJECT. Raises InvalidRequest."""
+    expected, actual = upload.checksum_algorithm, payload.checksum_algorithm
+    if expected is None or expected == actual:
+        return
+    if actual is not None or upload.checksum_type == "COMPOSITE":
+        raise InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, actual checksum "
+            f"Type: {actual.lower() if actual is not None else 'null'}"
+        )
 
 
 async def copy_part(
@@ -324,6 +335,7 @@ def _check_whole(
     if checksum is None:
         return
     algorithm, value = checksum
+    decode_expected(algorithm, _without_count(value))
     kept = joined.checksum
     if kept is None or kept.algorithm != algorithm:
         raise InvalidRequest(
@@ -333,6 +345,12 @@ def _check_whole(
     # A composite is kept as "value-N"; clients announce it with or without the count.
     if value not in (kept.value, kept.value.partition("-")[0]):
         raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _without_count(value: str) -> str:
+    """A composite's digest: what stands before "-N"."""
+    digest, dash, count = value.partition("-")
+    return digest if dash and count.isascii() and count.isdigit() else value
 
 
 def _gather(parts: Iterable[Part]) -> Manifest:

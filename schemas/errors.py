@@ -129,6 +129,14 @@ class KeyTooLong(StrandlineError):
     """A key of more than 1,024 bytes."""
 
 
+class MissingRequestBody(StrandlineError):
+    """An XML document is required, and the body is empty."""
+
+
+class MessageTooLong(StrandlineError):
+    """An XML body of more bytes than the operation takes."""
+
+
 class MalformedXML(StrandlineError):
     """The XML body is not well formed or does not follow the schema."""
 

@@ -4,6 +4,7 @@ A preflight request (OPTIONS) is not signed: the browser sends it before the req
 a CORS configuration costs its other requests nothing.
 """
 
+import re
 from collections.abc import Iterable
 
 from gateway.configurations.resource import delete, get, put
@@ -22,6 +23,7 @@ METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 RULES_LIMIT = 100
 ID_LIMIT = 255  # characters
 
+_is_header = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # a token (RFC 9110 §5.6.2)
 _VARY = ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
 
 Headers = list[tuple[str, str]]
@@ -36,7 +38,7 @@ def check(configuration: CorsConfiguration) -> None:
 
 
 def _check_rule(rule: CorsRule) -> None:
-    if not rule.allowed_methods or not rule.allowed_origins or (rule.max_age_seconds or 0) < 0:
+    if not rule.allowed_methods or not rule.allowed_origins:
         raise MalformedXML()
     if rule.identifier is not None and len(rule.identifier) > ID_LIMIT:
         raise InvalidRequest(f"ID length should not exceed allowed limit of {ID_LIMIT}")
@@ -49,6 +51,9 @@ def _check_rule(rule: CorsRule) -> None:
         for pattern in patterns:
             if pattern.count("*") > 1:
                 raise InvalidRequest(f'{name} "{pattern}" can not have more than one wildcard.')
+    for header in (*rule.allowed_headers, *rule.expose_headers):
+        if not _is_header(header):
+            raise InvalidRequest(f'AllowedHeader "{header}" contains invalid character.')
     for header in rule.expose_headers:
         if "*" in header:
             raise InvalidRequest(
@@ -78,6 +83,9 @@ async def preflight(request: Request) -> Response:
         )
     asked = [name for item in headers.get("access-control-request-headers", "").split(",")
              if (name := item.strip().lower())]  # fmt: skip
+    for name in asked:
+        if not _is_header(name):
+            raise BadRequest(f'Access-Control-Request-Headers "{name}" contains invalid character.')
     rule = find_rule(configuration, origin, method, asked)
     if rule is None:
         raise AccessForbidden(Method=method, ResourceType=kind)

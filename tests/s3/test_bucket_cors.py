@@ -227,3 +227,15 @@ def test_a_request_without_origin(raw: Raw, s3: Any, bucket: str) -> None:
     put(s3, bucket, ANYBODY)
     answer = raw.send("GET", f"/{bucket}")
     assert (answer.status, access_control(answer)) == (200, {})
+
+
+@pytest.mark.parametrize("name", ["invalid header", "X-Custom:Header", "X(Custom)", "Bad/Header", "Ünïcode"])
+def test_names_that_no_header_has(raw: Raw, s3: Any, bucket: str, name: str) -> None:
+    """RFC 9110 §5.1, to which CORS refers: a header's name is a token."""
+    for element in ("AllowedHeaders", "ExposeHeaders"):
+        with refused("InvalidRequest", 400):
+            put(s3, bucket, RULE | {element: ["X-Good", name]})
+    put(s3, bucket, ANYBODY)
+    if name.isascii():
+        answer = preflight(raw, f"/{bucket}/key", "https://a.example", "GET", f"x-good,{name}")
+        assert (answer.status, answer.code) == (400, "BadRequest")

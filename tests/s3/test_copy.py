@@ -128,3 +128,35 @@ def test_a_checksum_can_be_asked_for(s3: Any, bucket: str, source: dict[str, str
     expected = base64.b64encode(hashlib.sha256(b"text").digest()).decode()
     head = s3.head_object(Bucket=bucket, Key="to", ChecksumMode="ENABLED")
     assert answer["CopyObjectResult"]["ChecksumSHA256"] == head["ChecksumSHA256"] == expected
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32C", "SHA256"])
+def test_the_checksum_of_a_copy_is_that_of_the_whole_object(s3: Any, bucket: str, algorithm: str) -> None:
+    """User Guide, "Checking object integrity": a composite belongs to the parts of an upload; CopyObject
+    writes one piece, so its checksum is a full-object one. minio-go's own suite asks for this."""
+    data = [os.urandom(5 * 1024 * 1024), b"tail"]
+    upload = s3.create_multipart_upload(
+        Bucket=bucket, Key="parts", ChecksumAlgorithm=algorithm, ChecksumType="COMPOSITE"
+    )["UploadId"]
+    named = []
+    for number, piece in enumerate(data, 1):
+        part = s3.upload_part(
+            Bucket=bucket,
+            Key="parts",
+            UploadId=upload,
+            PartNumber=number,
+            Body=piece,
+            ChecksumAlgorithm=algorithm,
+        )
+        named.append({"PartNumber": number} | {k: part[k] for k in ("ETag", f"Checksum{algorithm}")})
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": named}
+    )
+    s3.put_object(Bucket=bucket, Key="whole", Body=b"".join(data), ChecksumAlgorithm=algorithm)
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "parts"})
+    source, whole, copy = (
+        s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED") for key in ("parts", "whole", "copy")
+    )
+    assert source[f"Checksum{algorithm}"].endswith("-2")
+    assert copy[f"Checksum{algorithm}"] == whole[f"Checksum{algorithm}"]
+    assert copy["ChecksumType"] == "FULL_OBJECT"

@@ -326,3 +326,36 @@ def test_uploads_do_not_keep_a_bucket_from_listing_empty(s3: Any, bucket: str) -
     assert s3.list_object_versions(Bucket=bucket).get("Versions", []) == []
     s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=upload_id)
     s3.delete_bucket(Bucket=bucket)
+
+
+def test_a_part_of_a_composite_brings_its_checksum(raw: Any, s3: Any, bucket: str) -> None:
+    """CreateMultipartUpload, ChecksumType: a COMPOSITE is made of what clients said of each part; for
+    FULL_OBJECT the store may compute it alone."""
+    for kind, status in (("COMPOSITE", 400), ("FULL_OBJECT", 200)):
+        upload_id = s3.create_multipart_upload(
+            Bucket=bucket, Key="k", ChecksumAlgorithm="CRC32", ChecksumType=kind
+        )["UploadId"]
+        answer = raw.send("PUT", f"/{bucket}/k?partNumber=1&uploadId={upload_id}", {}, b"x")
+        assert answer.status == status, kind
+        assert status == 200 or (answer.code == "InvalidRequest" and b"Type: null" in answer.body)
+
+
+@pytest.mark.parametrize("value", ["nonsense", "AAAAAA==-12a", "AAAAAA==-1-2", "AAAA"])
+def test_a_checksum_that_cannot_be_one(s3: Any, bucket: str, value: str) -> None:
+    """Error responses, InvalidRequest: "Value for x-amz-checksum-… header is invalid"."""
+    upload_id = s3.create_multipart_upload(
+        Bucket=bucket, Key="k", ChecksumAlgorithm="CRC32", ChecksumType="COMPOSITE"
+    )["UploadId"]
+    part = s3.upload_part(
+        Bucket=bucket, Key="k", UploadId=upload_id, PartNumber=1, Body=b"x", ChecksumAlgorithm="CRC32"
+    )
+    named = [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]}]
+    with refused("InvalidRequest", 400):
+        complete(s3, bucket, upload_id, named, ChecksumCRC32=value)
+
+
+def test_a_source_that_cannot_be_is_refused_first(raw: Any, bucket: str) -> None:
+    """UploadPartCopy, x-amz-copy-source: what cannot name an object is InvalidArgument at once."""
+    for source in ("bucket", f"{bucket}/%ZZ", "my&bucket/key"):
+        answer = raw.send("PUT", f"/{bucket}/k?partNumber=1&uploadId=none", {"x-amz-copy-source": source})
+        assert (answer.status, answer.code) == (400, "InvalidArgument"), source

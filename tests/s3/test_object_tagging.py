@@ -207,7 +207,6 @@ def test_keys_differ_by_case(s3: Any, plain: str) -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        b"",
         b"nonsense",
         b"<Tagging></Tagging>",
         b"<Tagging><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>",
@@ -340,3 +339,19 @@ def test_a_copy_of_an_old_version(s3: Any, versioned: str) -> None:
     source = {"Bucket": versioned, "Key": "from", "VersionId": first}
     s3.copy_object(Bucket=versioned, Key="key", CopySource=source)
     assert tags_of(s3, versioned) == {"n": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [("&", {}), ("key", {"key": ""}), ("a=1&", {"a": "1"}), ("a&&b=2", {"a": "", "b": "2"})],
+)
+def test_items_without_a_value_or_a_key(s3: Any, bucket: str, text: str, tags: dict[str, str]) -> None:
+    """PutObject, x-amz-tagging: URL query parameters, so a name may stand alone and an item may be empty."""
+    s3.put_object(Bucket=bucket, Key="key", Body=b"", Tagging=text)
+    assert tags_of(s3, bucket) == tags
+
+
+@pytest.mark.parametrize("text", ["key%", "a=1&a=2", "%ff=1"])
+def test_what_is_no_query_string(s3: Any, bucket: str, text: str) -> None:
+    with refused("InvalidArgument", 400):
+        s3.put_object(Bucket=bucket, Key="key", Body=b"", Tagging=text)

@@ -103,3 +103,11 @@ def test_part_one_of_a_plain_object_is_the_whole(s3: Any, stored: str, data: byt
     assert body(got) == data[:5000]
     with refused("InvalidPartNumber", 416):
         s3.get_object(Bucket=stored, Key="small", PartNumber=2)
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "10001", "x", ""])
+def test_part_numbers_are_read_before_the_key(raw: Any, stored: str, number: str) -> None:
+    """GetObject, partNumber: 1 to 10,000. What it says is wrong whether or not there is such an object."""
+    answer = raw.send("GET", f"/{stored}/none?partNumber={number}", {})
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert raw.send("HEAD", f"/{stored}/none?partNumber={number}", {}).status == 400

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -207,3 +208,32 @@ def test_a_changed_chunk_stores_nothing(raw: Raw, s3: Any, bucket: str, spoil: i
     assert (answer.status, answer.code) == (403, "SignatureDoesNotMatch")
     with refused("404", 404):
         s3.head_object(Bucket=bucket, Key="k")
+
+
+CREDENTIALS = {
+    "/aws_request": 'incorrect terminal "aws_request". This endpoint uses "aws4_request".',
+    "/ec2/aws4_request": 'incorrect service "ec2". This endpoint belongs to "s3".',
+    "/32234Z34/us-east-1/s3/aws4_request":
+        'incorrect date format "32234Z34". This date in the credential must be in the format "yyyyMMdd".',
+    "nothing": 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("end", CREDENTIALS)
+def test_what_is_wrong_with_a_credential_is_said(raw: Raw, stored: str, end: str) -> None:
+    """Error responses, AuthorizationHeaderMalformed: which part of the scope is not what it has to be."""
+    headers = raw.sign("GET", f"/{stored}/key", b"", {})
+    credential = headers["Authorization"].partition("Credential=")[2].partition(",")[0]
+    fields = credential.split("/")
+    wrong = end if end == "nothing" else "/".join(fields[: 5 - end.count("/")]) + end
+    headers["Authorization"] = headers["Authorization"].replace(credential, wrong)
+    answer = raw.send("GET", f"/{stored}/key", headers, signed=False)
+    assert (answer.status, answer.code) == (400, "AuthorizationHeaderMalformed")
+    assert escape(CREDENTIALS[end], {'"': "&quot;"}).encode() in answer.body
+
+
+@pytest.mark.parametrize("value", ["nonsense", "AWS4-HMAC-SHA256"])
+def test_an_authorization_without_a_space(raw: Raw, stored: str, value: str) -> None:
+    answer = raw.send("GET", f"/{stored}/key", {"Authorization": value}, signed=False)
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert b"one and only one ' ' (space) required" in answer.body
