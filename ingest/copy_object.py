@@ -84,7 +84,7 @@ async def _checksum(blobs: BlobStore, source: ObjectVersion, asked: str | None) 
     if kept is not None and kept.algorithm == algorithm and source.manifest is not None:
         parts = (await blobs.expand(source.manifest)).parts
         values = [(part.checksum, part.size) for part in parts if part.checksum is not None]
-        if ALGORITHMS[algorithm].combine is not None and len(values) == len(parts):
+        if ALGORITHMS[algorithm].combine is not None and 0 < len(values) == len(parts):
             return Checksum(algorithm, full_object(algorithm, values))
     return await _checksum_of(blobs, source, algorithm)
 
