@@ -55,7 +55,6 @@ def test_a_thousand_keys_and_no_more() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"not xml",
         b"<Delete><Object><Key>a</Key></Object>",
         b"<Other><Object><Key>a</Key></Object></Other>",

@@ -415,7 +415,7 @@ def test_xml_bodies_are_checked_and_bounded() -> None:
         long = {"Status": "Enabled" * 100}
         site.s3.meta.config.parameter_validation = False
         code = await site.refused("put_bucket_versioning", Bucket="abc", VersioningConfiguration=long)
-        assert code == "EntityTooLarge"
+        assert code == "MaxMessageLengthExceeded"
         code = await site.refused(
             "put_bucket_versioning", Bucket="abc", VersioningConfiguration=status, ContentMD5="A" * 22 + "=="
         )
