@@ -2,8 +2,34 @@
 
 from typing import Literal, NamedTuple, Protocol
 
+import msgspec
+
 # anonymous: nobody signed; account: the root of an account; user, role: of IAM, a role by its session
 PrincipalKind = Literal["anonymous", "account", "user", "role"]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What a temporary credential says beside whose it is. Times in Unix seconds.
+
+    policies    session policies as JSON text: what the session may do is also allowed by one of these
+    policy_arns managed policies for the same
+    limited     whether there are any of the two; without, they do not count
+    tags        session tags; they go before the tags of user or role
+    """
+
+    access_key: str
+    issued_at: int
+    expires_at: int
+    policies: tuple[str, ...] = ()
+    policy_arns: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    transitive: tuple[str, ...] = ()
+    source_identity: str = ""
+    provider: str = ""
+
+    @property
+    def limited(self) -> bool:
+        return bool(self.policies or self.policy_arns)
 
 
 class Principal(NamedTuple):
@@ -17,6 +43,7 @@ class Principal(NamedTuple):
                 arn:aws:sts::<account>:assumed-role/<role>/<session>
     unique_id   what policies know as aws:userid: the account's number, AIDA… of a user, AROA…:session
     name        the user's name, or the session's
+    session     of a temporary credential: what it brings
     """
 
     id: str
@@ -27,6 +54,7 @@ class Principal(NamedTuple):
     arn: str = ""
     unique_id: str = ""
     name: str = ""
+    session: Session | None = None
 
 
 ANONYMOUS = Principal("", "", kind="anonymous")
@@ -43,4 +71,5 @@ class Credential(NamedTuple):
 class Identities(Protocol):
     """Looks up access keys."""
 
-    def credential(self, access_key: str) -> Credential | None: ...
+    def credential(self, access_key: str) -> Credential | None:
+        """The access key of an account or a user, if it is in use; None for all others."""

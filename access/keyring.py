@@ -50,11 +50,33 @@ class KeyRing:
 
     def new_bucket_key(self) -> str:
         """Make a bucket key, durably; returns its id (32 hex digits)."""
-        key_id, key, nonce = uuid7().hex(), secrets.token_bytes(32), secrets.token_bytes(12)
+        key_id = uuid7().hex()
+        self._make(key_id)
+        return key_id
+
+    def ensure(self, key_id: str) -> None:
+        """Make the key of that id, which is nobody's bucket's, unless it is there. One process at a time."""
+        if not self._path(key_id).exists():
+            self._make(key_id)
+
+    def seal(self, key_id: str, content: bytes, context: bytes) -> bytes:
+        """The content encrypted under that key and bound to the context, which must not be that of data keys:
+        nonce (12) ‖ ciphertext ‖ tag (16). Raises KeyMissing."""
+        nonce = self._nonces()
+        return nonce + self._cipher(key_id).encrypt(nonce, content, context)
+
+    def open(self, key_id: str, sealed: bytes, context: bytes) -> bytes | None:
+        """What was sealed; None when it does not verify. Raises KeyMissing."""
+        try:
+            return self._cipher(key_id).decrypt(sealed[:12], sealed[12:], context)
+        except (InvalidTag, ValueError):
+            return None
+
+    def _make(self, key_id: str) -> None:
+        key, nonce = secrets.token_bytes(32), secrets.token_bytes(12)
         body = BUCKET_KEY_MAGIC + nonce + self._master.encrypt(nonce, key, key_id.encode())
         write_durably(self._bucket_keys / key_id, body + crc32c(body).to_bytes(4, "little"))
         self._ciphers[key_id] = AESGCM(key), self._now() + RECHECK_SECONDS
-        return key_id
 
     def erase(self, key_id: str) -> None:
         """Remove a bucket key for good: what it wrapped can never be read again. Harmless when repeated."""

@@ -6,7 +6,7 @@ Keys order by the bytes of their UTF-8 (which is the order of their code points)
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, ObjectVersion, Part, Upload
 
 
 class KeyWant(NamedTuple):
@@ -118,6 +118,16 @@ class RemoveConfiguration(NamedTuple):
     identifier: str
 
 
+class PutIdentity(NamedTuple):
+    """Insert or replace the row (account, kind, name) of `identities`; of a removed one, without document.
+
+    replaced  the seq of the row that was there (0: none)
+    """
+
+    row: Identity
+    replaced: int = 0
+
+
 Change = (
     PutVersion
     | RemoveVersion
@@ -131,6 +141,7 @@ Change = (
     | RemoveBucket
     | PutConfiguration
     | RemoveConfiguration
+    | PutIdentity
 )
 
 
@@ -185,6 +196,9 @@ class IndexWriter(Protocol):
     async def configuration(self, bucket_id: bytes, kind: str, identifier: str) -> Configuration | None:
         """That configuration of the bucket, seeing everything written so far."""
 
+    async def identity(self, account: str, kind: str, name: str) -> Identity | None:
+        """That row of `identities`, removed ones too, seeing everything written so far."""
+
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         """Write rows; nothing of it is visible to readers, or survives a crash, before `commit`."""
 
@@ -226,6 +240,18 @@ class ListEntry(NamedTuple):
     checksum_type: str
 
 
+class IdentityPlace(NamedTuple):
+    """Where a row of `identities` stands in the order in which they were set last."""
+
+    seq: int
+    account: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+FIRST_PLACE = IdentityPlace(-1)
+
+
 class IndexReader(Protocol):
     """Everybody else's side. Every read sees every commit that ended before it began.
 
@@ -243,6 +269,9 @@ class IndexReader(Protocol):
         self, bucket_id: bytes, kind: str, after: str | None, limit: int
     ) -> list[Configuration]:
         """The bucket's configurations of a kind by identifier, those after `after` (None: from the first)."""
+
+    async def identities(self, after: IdentityPlace, limit: int) -> list[Identity]:
+        """Rows of `identities`, removed ones too, in the order of their places, those after `after`."""
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         """The head, unless it is a delete marker."""

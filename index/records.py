@@ -14,13 +14,14 @@ import msgspec
 from index.contract import PendingFacts
 from index.crc import crc32c
 from schemas.errors import IndexCorrupt
-from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, ObjectVersion, Part, Upload
 
 T = TypeVar("T")
 
 _encode: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 BUCKET = msgspec.msgpack.Decoder(Bucket)
 CONFIGURATION = msgspec.msgpack.Decoder(Configuration)
+IDENTITY = msgspec.msgpack.Decoder(Identity)
 EPOCH = msgspec.msgpack.Decoder(BucketEpoch)
 UPLOAD = msgspec.msgpack.Decoder(Upload)
 PART = msgspec.msgpack.Decoder(Part)
@@ -44,6 +45,10 @@ def epoch_seed(partition: int, bucket_id: bytes) -> int:
 
 def configuration_seed(bucket_id: bytes, kind: str, identifier: str) -> int:
     return crc32c(b"%b%b\0%b" % (bucket_id, kind.encode(), identifier.encode()))
+
+
+def identity_seed(account: str, kind: str, name: str) -> int:
+    return crc32c(f"{account}\0{kind}\0{name}".encode())
 
 
 def seal(body: bytes, seed: int, flags: bytes = b"\0") -> bytes:
@@ -84,6 +89,12 @@ def open_configuration(bucket_id: bytes, kind: str, identifier: str, record: Any
     """Raises IndexCorrupt."""
     where = f"of table configurations, bucket {bucket_id.hex()}, {kind} {identifier!r}"
     return open_row(record, configuration_seed(bucket_id, kind, identifier), CONFIGURATION, where)
+
+
+def open_identity(account: str, kind: str, name: str, record: Any) -> Identity:
+    """Raises IndexCorrupt."""
+    where = f"of table identities, account {account}, {kind} {name!r}"
+    return open_row(record, identity_seed(account, kind, name), IDENTITY, where)
 
 
 def open_epoch(partition: int, bucket_id: bytes, record: Any) -> BucketEpoch:

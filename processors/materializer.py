@@ -12,11 +12,12 @@ import msgspec
 
 from index.contract import Change, IndexWriter, KeyState, PendingFacts
 from processors.apply.decision import Decision, Moment
+from processors.apply.identities import apply_identities_change, identities_wanted
 from processors.apply.rules import (
     NO_STATE,
+    apply_bucket_event,
     apply_object_event,
-    apply_policy_event,
-    policy_name,
+    bucket_name,
     want,
 )
 from schemas.errors import LogCorrupt
@@ -25,6 +26,7 @@ from schemas.events import (
     RULES_VERSION,
     BucketConfigure,
     Event,
+    IdentitiesChange,
     ObjectEvent,
     PolicyEvent,
     decode_event,
@@ -140,11 +142,15 @@ class Materializer:
     async def _decide_policy(self, event: Event, moment: Moment) -> Decision:
         if not isinstance(event, PolicyEvent):
             raise LogCorrupt(f"{type(event).__name__} does not belong in the topic {self._topic}")
-        known = await self._index.bucket(policy_name(event))
-        present = None
-        if isinstance(event, BucketConfigure):
-            present = await self._index.configuration(event.bucket_id, event.kind, event.identifier)
-        decision = apply_policy_event(event, known, present, moment)
+        if isinstance(event, IdentitiesChange):
+            there = {key: await self._index.identity(*key) for key in identities_wanted(event)}
+            decision = apply_identities_change(event, there, moment)
+        else:
+            known = await self._index.bucket(bucket_name(event))
+            present = None
+            if isinstance(event, BucketConfigure):
+                present = await self._index.configuration(event.bucket_id, event.kind, event.identifier)
+            decision = apply_bucket_event(event, known, present, moment)
         if decision.changes:
             await self._index.write(self._partition, decision.changes)
         return decision

@@ -226,8 +226,32 @@ class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     rules: int = RULES_VERSION
 
 
+class IdentityChange(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The new document of one identity, None to remove it (schemas.rows.Identity)."""
+
+    account: str
+    kind: str
+    name: str
+    document: bytes | None
+
+
+class IdentitiesChange(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="identities.change/1"):
+    """Set and remove identities of accounts, all of them or none.
+
+    seen  the accounts concerned, each with the seq of the last change in it that the writer knew of (0:
+          none); apply refuses the event when one of them has changed since. So whatever the writer checked
+          (limits, names in use, what refers to what) still holds when the event is applied
+    """
+
+    origin: Origin
+    seen: dict[str, int]
+    changes: tuple[IdentityChange, ...]
+    rules: int = RULES_VERSION
+
+
 ObjectEvent = ObjectPut | ObjectDelete | ObjectUpdate | UploadCreate | PartPut | UploadAbort | EpochSet
-PolicyEvent = BucketCreate | BucketUpdate | BucketConfigure
+BucketEvent = BucketCreate | BucketUpdate | BucketConfigure
+PolicyEvent = BucketEvent | IdentitiesChange
 Event = ObjectEvent | PolicyEvent
 
 _encoder = msgspec.msgpack.Encoder()

@@ -19,6 +19,7 @@ FactType = Literal[
     "bucket.updated",
     "bucket.configured",  # a configuration was set or removed
     "bucket.deleted",
+    "identities.changed",  # of an account, whose number is the key
     "epoch.set",
     "refused",
     "nothing",  # applied, and nothing changed (delete of a key that is not there)

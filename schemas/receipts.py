@@ -18,6 +18,7 @@ Refusal = Literal[
     "not-archived",  # a restore of an object whose storage class needs none
     "too-many-configurations",  # of that kind, in this bucket
     "configuration-changed",  # one that the new one was checked against
+    "identities-changed",  # the account, since ingest read it: read it anew and try again
     "invalid-bucket-state",  # the versioning and the configurations of the bucket do not go together
     "object-locked",  # retention or a legal hold is in the way
     "part-landed-since",  # Complete or Abort raced with a part: read the parts anew and try again

@@ -78,6 +78,26 @@ class Configuration(msgspec.Struct, frozen=True, array_like=True, gc=False):
     document: bytes
 
 
+class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One thing of an account that says who may do what: the account itself, a user, a role, a key …
+
+    account   its number, 12 digits; "" for what belongs to the store
+    kind      schemas.identities names them
+    name      tells those of a kind apart within the account; "" for the account itself, whose row is written
+              anew with every change in the account, so its seq is that of the last of them
+    seq       the event that set it
+    changed_at  commit time of that event, Unix milliseconds
+    document  schemas.identities; None: it was removed, and the row stays to tell so
+    """
+
+    account: str
+    kind: str
+    name: str
+    seq: int
+    changed_at: int
+    document: bytes | None = None
+
+
 class BucketEpoch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one object partition knows of a bucket: apply refuses events of an older epoch."""
 

@@ -10,6 +10,7 @@ from index.cassandra.rows import (
     NULL_SLOT,
     BucketRows,
     EpochRow,
+    IdentityRow,
     KeyRows,
     NameRow,
     PartRows,
@@ -24,6 +25,7 @@ from index.contract import (
     PutBucket,
     PutConfiguration,
     PutEpoch,
+    PutIdentity,
     PutPart,
     PutUpload,
     PutVersion,
@@ -33,7 +35,7 @@ from index.contract import (
     RemoveVersion,
     SetHead,
 )
-from index.records import configuration_seed, epoch_seed, key_seed, name_seed, seal_row
+from index.records import configuration_seed, epoch_seed, identity_seed, key_seed, name_seed, seal_row
 from schemas.ids import NULL_VERSION
 from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
 
@@ -110,6 +112,7 @@ class Batch:
         self.cleared_uploads: set[str] = set()
         self.configurations: dict[bytes, dict[tuple[str, str], Configuration | None]] = {}
         self.cleared_buckets: set[bytes] = set()
+        self.identities: dict[tuple[str, str, str], PutIdentity] = {}
 
     def add(self, partition: int, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -151,6 +154,9 @@ class Batch:
                 for place, row in self.configurations.get(bucket_id, {}).items()
             }
             rows.append(BucketRows(bucket_id, records, bucket_id in self.cleared_buckets))
+        for place, (identity, replaced) in self.identities.items():
+            record = seal_row(identity, identity_seed(*place))
+            rows.append(IdentityRow(*place, identity.seq, record, replaced))
         return rows
 
     def _key(self, bucket_id: bytes, key: str) -> KeyChanges:
@@ -183,5 +189,10 @@ class Batch:
                 self.configurations.setdefault(bucket_id, {})[row.kind, row.identifier] = row
             case RemoveConfiguration(bucket_id, kind, identifier):
                 self.configurations.setdefault(bucket_id, {})[kind, identifier] = None
+            case PutIdentity(row, replaced):
+                place = row.account, row.kind, row.name
+                # What an earlier change of this batch put there was never written.
+                known = self.identities.get(place)
+                self.identities[place] = PutIdentity(row, known.replaced if known else replaced)
             case _:
                 raise TypeError(f"no row for {type(change).__name__}")

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 from index.cassandra.client import Client
 from index.cassandra.rows import open_entry, open_slot, open_version
 from index.cassandra.shard_map import ONE_SHARD, ShardMap
-from index.records import open_bucket, open_configuration, open_epoch, open_part, open_upload
+from index.records import (
+    open_bucket,
+    open_configuration,
+    open_epoch,
+    open_identity,
+    open_part,
+    open_upload,
+)
+from schemas.errors import IndexCorrupt
 
 PAGE = 1000
 
@@ -39,9 +47,22 @@ def _check_state(bucket_id: bytes, key: str, head: bytes, null_below: bytes) -> 
         open_version("key_state", bucket_id, key, null_below)
 
 
+def _check_identity_change(seq: int, account: str, kind: str, name: str, record: bytes) -> None:
+    if open_identity(account, kind, name, record).seq != seq:
+        raise IndexCorrupt(f"the change {seq} of table identity_changes is of another seq")
+
+
 TABLES = (
     Table("buckets", ("name", "bucket_id"), ("record",), False, lambda n, _, r: open_bucket(n, r)),
     Table("configurations", ("bucket_id", "kind", "identifier"), ("record",), False, open_configuration),
+    Table("identities", ("account", "kind", "name"), ("record",), False, open_identity),
+    Table(
+        "identity_changes",
+        ("seq", "account", "kind", "name"),
+        ("record",),
+        False,
+        _check_identity_change,
+    ),
     Table("objects", ("bucket_id", "key", "slot"), ("record",), True, open_slot),
     Table("key_state", ("bucket_id", "key"), ("head", "null_below"), True, _check_state),
     Table("current", ("bucket_id", "key"), ("entry",), True, open_entry),

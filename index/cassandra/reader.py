@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 from index.cassandra.client import Client
 from index.cassandra.journal import JournalTable, read_applied
 from index.cassandra.key_states import MAX_RANK
-from index.cassandra.row_writer import BUCKET_SLICES, bucket_slice
+from index.cassandra.row_writer import BUCKET_SLICES, IDENTITY_SLICE, bucket_slice
 from index.cassandra.rows import NULL_SLOT, open_entry, open_slot, open_version
 from index.cassandra.shard_map import ShardMap
 from index.cassandra.sharding import ShardMaps
 from index.cassandra.version_pages import VersionPages
 from index.cassandra.walk import Walk
-from index.contract import ListEntry
-from index.records import open_bucket, open_configuration, open_part, open_upload
+from index.contract import IdentityPlace, ListEntry
+from index.records import open_bucket, open_configuration, open_identity, open_part, open_upload
 from schemas.ids import NULL_VERSION, version_rank
-from schemas.rows import Bucket, Configuration, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload
 
 T = TypeVar("T")
 
@@ -50,6 +50,10 @@ class CassandraReader:
             )
             for after in (">", ">=")
         ]
+        self._identities = prepare(
+            "SELECT account, kind, name, record FROM identity_changes "
+            "WHERE slice = ? AND (seq, account, kind, name) > (?, ?, ?, ?) LIMIT ?"
+        )
         self._state = prepare(f"SELECT head, null_below FROM key_state WHERE {_SHARD} AND key = ?")
         self._head = prepare(f"SELECT head FROM key_state WHERE {_SHARD} AND key = ?")
         self._version = prepare(f"SELECT record FROM objects WHERE {_SHARD} AND key = ? AND slot = ?")
@@ -100,6 +104,10 @@ class CassandraReader:
         statement = self._configurations[after is None]
         found = await self._client.execute(statement, (bucket_id, kind, after or "", limit))
         return [open_configuration(bucket_id, kind, *row) for row in found]
+
+    async def identities(self, after: IdentityPlace, limit: int) -> list[Identity]:
+        found = await self._client.execute(self._identities, (IDENTITY_SLICE, *after, limit))
+        return [open_identity(*row) for row in found]
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         head = await self.newest(bucket_id, key)

@@ -16,6 +16,7 @@ from index.cassandra.rows import (
     GONE,
     BucketRows,
     EpochRow,
+    IdentityRow,
     KeyRows,
     NameRow,
     PartRows,
@@ -25,6 +26,8 @@ from index.cassandra.sharding import KeptMap
 
 TOGETHER = 200  # statements in one mutation, about: Cassandra holds it in memory as a whole
 BUCKET_SLICES = 16  # partitions of `buckets`, so that no node has all of it
+
+IDENTITY_SLICE = 0  # the one partition of `identities` and `identity_changes`
 
 Places = dict[tuple[Any, ...], list[Any]]
 
@@ -85,6 +88,19 @@ class RowWriter:
         )
         self._remove_configurations = prepare(
             "DELETE FROM configurations USING TIMESTAMP ? WHERE bucket_id = ?"
+        )
+
+        self._put_identity = prepare(
+            "INSERT INTO identities (slice, account, kind, name, record) VALUES (?, ?, ?, ?, ?) "
+            "USING TIMESTAMP ?"
+        )
+        self._put_identity_change = prepare(
+            "INSERT INTO identity_changes (slice, seq, account, kind, name, record) "
+            "VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+        )
+        self._remove_identity_change = prepare(
+            "DELETE FROM identity_changes USING TIMESTAMP ? "
+            "WHERE slice = ? AND seq = ? AND account = ? AND kind = ? AND name = ?"
         )
 
     async def write(self, rows: Sequence[Row], timestamp: int, maps: dict[bytes, KeptMap]) -> None:
@@ -163,7 +179,16 @@ class RowWriter:
             case EpochRow(partition, bucket_id, record):
                 bound = self._put_epoch.bind((partition, bucket_id, record, timestamp))
                 return ("epochs", partition, bucket_id), [bound]
+            case IdentityRow():
+                return ("identities",), list(self._identity(row, timestamp))
         raise TypeError(f"no statement for {type(row).__name__}")
+
+    def _identity(self, row: IdentityRow, timestamp: int) -> Iterator[Any]:
+        place = row.account, row.kind, row.name
+        yield self._put_identity.bind((IDENTITY_SLICE, *place, row.record, timestamp))
+        yield self._put_identity_change.bind((IDENTITY_SLICE, row.seq, *place, row.record, timestamp))
+        if row.replaced:
+            yield self._remove_identity_change.bind((timestamp, IDENTITY_SLICE, row.replaced, *place))
 
     def _configurations(self, row: BucketRows, timestamp: int) -> Iterator[Any]:
         for (kind, identifier), record in row.configurations.items():

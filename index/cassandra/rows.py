@@ -61,6 +61,17 @@ class NameRow(msgspec.Struct, array_like=True, tag="name"):
     record: bytes
 
 
+class IdentityRow(msgspec.Struct, array_like=True, tag="identity"):
+    """A row of `identities`, and of `identity_changes`, where the one at `replaced` is removed (0: none)."""
+
+    account: str
+    kind: str
+    name: str
+    seq: int
+    record: bytes
+    replaced: int = 0
+
+
 class EpochRow(msgspec.Struct, array_like=True, tag="epoch"):
     """A row of `epochs`. Epochs are never removed."""
 
@@ -69,7 +80,7 @@ class EpochRow(msgspec.Struct, array_like=True, tag="epoch"):
     record: bytes
 
 
-Row = KeyRows | PartRows | BucketRows | NameRow | EpochRow
+Row = KeyRows | PartRows | BucketRows | NameRow | EpochRow | IdentityRow
 
 
 def slot_of(version: str, rank: int) -> int:

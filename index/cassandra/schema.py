@@ -91,7 +91,23 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# The two tables share their one partition: a row and its place among the changes are one mutation.
+_IDENTITIES = (
+    f"""
+    CREATE TABLE IF NOT EXISTS identities (
+        slice int, account text, kind text, name text, record blob,
+        PRIMARY KEY ((slice), account, kind, name)
+    ) WITH {_READ_MOSTLY}
+    """,
+    f"""
+    CREATE TABLE IF NOT EXISTS identity_changes (
+        slice int, seq bigint, account text, kind text, name text, record blob,
+        PRIMARY KEY ((slice), seq, account, kind, name)
+    ) WITH {_READ_MOSTLY}
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IDENTITIES)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 _VERSIONS = """

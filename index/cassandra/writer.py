@@ -11,15 +11,15 @@ from index.cassandra.batch import Batch
 from index.cassandra.client import Client
 from index.cassandra.journal import Journal, JournalBatch, JournalTable, Place
 from index.cassandra.key_states import KeyStates
-from index.cassandra.row_writer import RowWriter, bucket_slice, buckets_of
+from index.cassandra.row_writer import IDENTITY_SLICE, RowWriter, bucket_slice, buckets_of
 from index.cassandra.rows import Row
 from index.cassandra.shard_activity import ShardActivity
 from index.cassandra.sharding import TRIES, KeptMap, ShardMaps
 from index.contract import Change, KeyState, KeyWant, PendingFacts
-from index.records import open_bucket, open_configuration, open_epoch
+from index.records import open_bucket, open_configuration, open_epoch, open_identity
 from schemas.errors import PartitionLost, ServiceUnavailable
 from schemas.events import OBJECT_VERSIONS
-from schemas.rows import Bucket, BucketEpoch, Configuration
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity
 from schemas.seq import POLICY_PARTITIONS, encode_seq
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,14 @@ class CassandraWriter:
             return None
         found = await self._client.execute(self._tables.configuration, (bucket_id, kind, identifier))
         return open_configuration(bucket_id, kind, identifier, found[0][0]) if found else None
+
+    async def identity(self, account: str, kind: str, name: str) -> Identity | None:
+        self._check(*self._place)
+        place = account, kind, name
+        if place in self._batch.identities:
+            return self._batch.identities[place].row
+        found = await self._client.execute(self._tables.identity, (IDENTITY_SLICE, *place))
+        return open_identity(*place, found[0][0]) if found else None
 
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         self._batch.add(partition, changes)
@@ -233,6 +241,9 @@ class WriterTables:
         self.bucket = client.prepare("SELECT bucket_id, record FROM buckets WHERE slice = ? AND name = ?")
         self.configuration = client.prepare(
             "SELECT record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
+        )
+        self.identity = client.prepare(
+            "SELECT record FROM identities WHERE slice = ? AND account = ? AND kind = ? AND name = ?"
         )
         self.activity = client.prepare(
             "UPDATE shard_activity SET writes = ?, removals = ? "

@@ -10,6 +10,7 @@ from index.contract import (
     PutBucket,
     PutConfiguration,
     PutEpoch,
+    PutIdentity,
     PutPart,
     PutUpload,
     PutVersion,
@@ -19,7 +20,7 @@ from index.contract import (
     RemoveVersion,
     SetHead,
 )
-from index.records import configuration_seed, epoch_seed, key_seed, name_seed, seal_row
+from index.records import configuration_seed, epoch_seed, identity_seed, key_seed, name_seed, seal_row
 from index.sqlite.rows import listing, listing_crc, payload_seed, seal_payload, seal_version
 from schemas.rows import ObjectVersion
 
@@ -46,6 +47,7 @@ _REMOVE_BUCKET = "DELETE FROM buckets WHERE name = ? AND bucket_id = ?"
 _REMOVE_ITS_CONFIGURATIONS = "DELETE FROM configurations WHERE bucket_id = ?"
 _PUT_CONFIGURATION = "INSERT OR REPLACE INTO configurations VALUES (?, ?, ?, ?)"
 _REMOVE_CONFIGURATION = "DELETE FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
+_PUT_IDENTITY = "INSERT OR REPLACE INTO identities VALUES (?, ?, ?, ?, ?)"
 
 _Place = tuple[bytes, str, int]
 _Key = tuple[bytes, str]
@@ -141,5 +143,8 @@ def _write_one(connection: sqlite3.Connection, partition: int, change: Change) -
             execute(_PUT_CONFIGURATION, (bucket_id, kind, identifier, record))
         case RemoveConfiguration(bucket_id, kind, identifier):
             execute(_REMOVE_CONFIGURATION, (bucket_id, kind, identifier))
+        case PutIdentity(identity):
+            place = identity.account, identity.kind, identity.name
+            execute(_PUT_IDENTITY, (*place, identity.seq, seal_row(identity, identity_seed(*place))))
         case _:
             raise TypeError(f"no statement for {type(change).__name__}")

@@ -10,10 +10,12 @@ from index.records import (
     BUCKET,
     CONFIGURATION,
     EPOCH,
+    IDENTITY,
     PART,
     UPLOAD,
     configuration_seed,
     epoch_seed,
+    identity_seed,
     key_seed,
     name_seed,
     open_row,
@@ -86,6 +88,11 @@ def _check_configuration(row: Row) -> None:
     _same(row, (bucket_id, kept.kind, kept.identifier))
 
 
+def _check_identity(row: Row) -> None:
+    kept = open_row(row[-1], identity_seed(*row[:3]), IDENTITY, "")
+    _same(row, (kept.account, kept.kind, kept.name, kept.seq))
+
+
 def _same(row: Row, expected: Row) -> None:
     if row[: len(expected)] != expected:
         raise IndexCorrupt("the columns differ from the record")
@@ -110,6 +117,7 @@ TABLES = (
     Table("uploads", "bucket_id, key, upload_id, record", 3, _check_upload),
     Table("parts", "upload_id, number, record", 2, _check_part),
     Table("configurations", "bucket_id, kind, identifier, record", 3, _check_configuration),
+    Table("identities", "account, kind, name, seq, record", 3, _check_identity),
     Table("epochs", "partition, bucket_id, record", 2, _check_epoch),
 )
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from index.contract import ListEntry
+from index.contract import IdentityPlace, ListEntry
 from index.head_cache import HeadCache, HeadStamps
-from index.records import open_bucket, open_configuration, open_part, open_upload
+from index.records import open_bucket, open_configuration, open_identity, open_part, open_upload
 from index.sqlite.connection import open_reader
 from index.sqlite.failures import translate
 from index.sqlite.neighbours import check_neighbours
@@ -15,7 +15,7 @@ from index.sqlite.progress import read_position
 from index.sqlite.rows import open_listing
 from index.sqlite.versions import Versions
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, Configuration, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload
 
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
 _BUCKETS = "SELECT name, record FROM buckets WHERE name > ? AND name >= ? ORDER BY name LIMIT ?"
@@ -23,6 +23,10 @@ _CONFIGURATION = "SELECT record FROM configurations WHERE bucket_id = ? AND kind
 _CONFIGURATIONS = (
     "SELECT identifier, record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier {} ? "
     "ORDER BY identifier LIMIT ?"
+)
+_IDENTITIES = (
+    "SELECT account, kind, name, record FROM identities WHERE (seq, account, kind, name) > (?, ?, ?, ?) "
+    "ORDER BY seq, account, kind, name LIMIT ?"
 )
 _LISTING = (
     "SELECT key, size, etag, created_at, storage_class, owner_id, checksum_algorithm, checksum_type, "
@@ -112,6 +116,9 @@ class SqliteReader:
         query = _CONFIGURATIONS.format(">=" if after is None else ">")
         rows = self._rows(query, (bucket_id, kind, after or "", limit))
         return [open_configuration(bucket_id, kind, *row) for row in rows]
+
+    async def identities(self, after: IdentityPlace, limit: int) -> list[Identity]:
+        return [open_identity(*row) for row in self._rows(_IDENTITIES, (*after, limit))]
 
     async def current(self, bucket_id: bytes, key: str) -> ObjectVersion | None:
         if self._heads is None:

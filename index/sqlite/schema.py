@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.errors import ConfigurationError, IndexCorrupt
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x5374726C  # "Strl", in the file's header
 
 # `record` is the whole row in msgpack, a flag byte and a checksum (rows.py). The columns beside it
@@ -24,8 +24,23 @@ CONFIGURATIONS = """
     )
     """
 
+IDENTITIES = """
+    CREATE TABLE identities (
+        account TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        record BLOB NOT NULL,
+        PRIMARY KEY (account, kind, name)
+    )
+    """
+# Whoever keeps them in memory reads what has changed since.
+IDENTITIES_SEQ = "CREATE INDEX identities_seq ON identities (seq, account, kind, name)"
+
 TABLES = (
     CONFIGURATIONS,
+    IDENTITIES,
+    IDENTITIES_SEQ,
     """
     CREATE TABLE buckets (
         name TEXT PRIMARY KEY,
@@ -132,6 +147,7 @@ TABLES = (
 UPGRADES: dict[int, tuple[str, ...]] = {
     1: (CONFIGURATIONS,),
     2: ("ALTER TABLE positions ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0",),
+    3: (IDENTITIES, IDENTITIES_SEQ),
 }
 
 

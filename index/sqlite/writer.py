@@ -9,7 +9,14 @@ from pathlib import Path
 from disk.room import Room
 from index.contract import Change, ClearHead, KeyState, KeyWant, PendingFacts, SetHead
 from index.head_cache import HeadStamps
-from index.records import open_bucket, open_configuration, open_epoch, open_part, open_upload
+from index.records import (
+    open_bucket,
+    open_configuration,
+    open_epoch,
+    open_identity,
+    open_part,
+    open_upload,
+)
 from index.sqlite.changes import write_changes
 from index.sqlite.checkpoint import Checkpointer
 from index.sqlite.connection import open_writer
@@ -18,7 +25,7 @@ from index.sqlite.progress import Progress
 from index.sqlite.versions import Versions
 from schemas.errors import StrandlineError
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, BucketEpoch, Configuration, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, Part, Upload
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +34,7 @@ WAL_LIMIT = 64 * 1024 * 1024  # bytes of write-ahead log at which a checkpoint s
 _EPOCH = "SELECT record FROM epochs WHERE partition = ? AND bucket_id = ?"
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
 _CONFIGURATION = "SELECT record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
+_IDENTITY = "SELECT record FROM identities WHERE account = ? AND kind = ? AND name = ?"
 _UPLOAD = "SELECT record FROM uploads WHERE bucket_id = ? AND key = ? AND upload_id = ?"
 _PART = "SELECT record FROM parts WHERE upload_id = ? AND number = ?"
 
@@ -111,6 +119,16 @@ class SqliteWriter:
         if found is None:
             return None
         return open_configuration(*place, found[0])
+
+    async def identity(self, account: str, kind: str, name: str) -> Identity | None:
+        place = account, kind, name
+        try:
+            found = self._connection.execute(_IDENTITY, place).fetchone()
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+        if found is None:
+            return None
+        return open_identity(*place, found[0])
 
     async def write(self, partition: int, changes: Sequence[Change]) -> None:
         while self._gate is not None and not self._connection.in_transaction:

@@ -10,6 +10,7 @@ from processors.apply.update import apply_update
 from processors.apply.uploads import apply_part_put, apply_upload_abort, apply_upload_create
 from schemas.events import (
     BucketCreate,
+    BucketEvent,
     BucketUpdate,
     EpochSet,
     ObjectDelete,
@@ -17,7 +18,6 @@ from schemas.events import (
     ObjectPut,
     ObjectUpdate,
     PartPut,
-    PolicyEvent,
     UploadAbort,
     UploadCreate,
 )
@@ -65,11 +65,11 @@ def apply_object_event(
     raise TypeError(f"no rule for {type(event).__name__}")
 
 
-def apply_policy_event(
-    event: PolicyEvent, known: Bucket | None, present: Configuration | None, moment: Moment
+def apply_bucket_event(
+    event: BucketEvent, known: Bucket | None, present: Configuration | None, moment: Moment
 ) -> Decision:
-    """Decide one event of `policies` against the bucket that has its name now, and the configuration that
-    the event replaces."""
+    """Decide one event of `policies` about a bucket against the one that has its name now, and the
+    configuration that the event replaces."""
     if isinstance(event, BucketCreate):
         return apply_bucket_create(event, known, moment)
     if isinstance(event, BucketUpdate):
@@ -77,7 +77,7 @@ def apply_policy_event(
     return apply_bucket_configure(event, known, present, moment)
 
 
-def policy_name(event: PolicyEvent) -> str:
+def bucket_name(event: BucketEvent) -> str:
     """The bucket name that the event is about."""
     return event.bucket.name if isinstance(event, BucketCreate) else event.name
 

@@ -9,13 +9,16 @@ import msgspec
 import pytest
 
 from index.contract import (
+    FIRST_PLACE,
     ClearHead,
+    IdentityPlace,
     KeyWant,
     ListEntry,
     PendingFacts,
     PutBucket,
     PutConfiguration,
     PutEpoch,
+    PutIdentity,
     PutPart,
     PutUpload,
     PutVersion,
@@ -35,6 +38,7 @@ from schemas.rows import (
     Checksum,
     Configuration,
     Configured,
+    Identity,
     ObjectVersion,
     Part,
     Upload,
@@ -680,5 +684,33 @@ def test_configurations_of_a_bucket(run: Any) -> None:
         assert await reader.configuration(photos.bucket_id, "cors", "") is None
         assert await reader.configurations(photos.bucket_id, "inventory", None, 9) == []
         assert await writer.configuration(photos.bucket_id, "cors", "") is None
+
+    run(body)
+
+
+def test_identities_by_name_and_in_the_order_of_their_changes(run: Any) -> None:
+    async def body(engine: Engine) -> None:
+        reader, writer = engine.reader, engine.writer
+        ann, ben = (Identity("1" * 12, "user", name, 5, 9, name.encode()) for name in ("ann", "ben"))
+        other = Identity("2" * 12, "user", "ann", 3, 8, b"{}" * 50_000)
+        await writer.write(0, [PutIdentity(ann), PutIdentity(ben), PutIdentity(other)])
+        assert await writer.identity("1" * 12, "user", "ann") == ann
+        assert await reader.identities(FIRST_PLACE, 9) == []
+        await put(engine)
+        assert await writer.identity("1" * 12, "user", "carl") is None
+        assert await writer.identity("1" * 12, "group", "ann") is None
+        assert await reader.identities(FIRST_PLACE, 9) == [other, ann, ben]
+        assert await reader.identities(FIRST_PLACE, 2) == [other, ann]
+        assert await reader.identities(IdentityPlace(5, "1" * 12, "user", "ann"), 9) == [ben]
+        assert await reader.identities(IdentityPlace(5), 9) == [ann, ben]
+        assert await reader.identities(IdentityPlace(6), 9) == []
+
+        # A row has one place, that of its last change; a removed one stays to tell of it.
+        twice = [msgspec.structs.replace(ann, seq=seq, document=b"%d" % seq) for seq in (6, 7)]
+        gone = msgspec.structs.replace(other, seq=8, document=None)
+        await put(engine, PutIdentity(twice[0], 5), PutIdentity(twice[1], 6), PutIdentity(gone, 3))
+        assert await writer.identity("1" * 12, "user", "ann") == twice[1]
+        assert await writer.identity("2" * 12, "user", "ann") == gone
+        assert await reader.identities(FIRST_PLACE, 9) == [ben, twice[1], gone]
 
     run(body)

@@ -12,6 +12,7 @@ from index.contract import (
     PutBucket,
     PutConfiguration,
     PutEpoch,
+    PutIdentity,
     PutPart,
     PutUpload,
     PutVersion,
@@ -22,7 +23,7 @@ from index.sqlite.digest import digest_index
 from index.sqlite.writer import SqliteWriter
 from schemas.errors import ConfigurationError
 from schemas.events import OBJECT_VERSIONS, POLICIES
-from schemas.rows import BucketEpoch, Configuration
+from schemas.rows import BucketEpoch, Configuration, Identity
 from tests.contract.test_index_contract import BUCKET, KEYS, bucket, part, upload, version
 
 ROWS: list[Any] = [
@@ -33,6 +34,7 @@ ROWS: list[Any] = [
     PutPart("u", part(1)),
     PutBucket(bucket("photos")),
     PutConfiguration(BUCKET, Configuration("cors", "", 1, b"{}")),
+    PutIdentity(Identity("1" * 12, "user", "ann", 4, 9, b"{}")),
     PutEpoch(BucketEpoch(BUCKET, 1, "enabled", "open")),
 ]
 

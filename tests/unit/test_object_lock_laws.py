@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from index.contract import PutBucket, PutConfiguration, RemoveConfiguration
 from processors.apply.decision import Moment
 from processors.apply.lock import DAY
-from processors.apply.rules import apply_policy_event
+from processors.apply.rules import apply_bucket_event
 from schemas.events import (
     BucketConfigure,
+    BucketEvent,
     BucketUpdate,
     Event,
     ObjectUpdate,
-    PolicyEvent,
     encode_event,
 )
 from schemas.manifest import Manifest
@@ -113,7 +113,7 @@ def test_what_is_kept_is_there_until_its_time(tmp_path_factory: pytest.TempPathF
     asyncio.run(tempt(tmp_path_factory.mktemp("laws") / "index.sqlite", Random(seed)))
 
 
-def some_change(choose: Random, bucket: Bucket) -> PolicyEvent:
+def some_change(choose: Random, bucket: Bucket) -> BucketEvent:
     """A change of the bucket, mostly on what it is now."""
     where = ORIGIN, bucket.name, bucket.bucket_id
     lock = choose.choice((None, *DEFAULTS))
@@ -142,7 +142,7 @@ def test_a_bucket_with_object_lock_keeps_it_and_its_versioning(seed: int) -> Non
     for seq in range(1, choose.randint(2, 25)):
         event = some_change(choose, bucket)
         kind = event.kind if isinstance(event, BucketConfigure) else ""
-        decision = apply_policy_event(event, bucket, present.get(kind), Moment(seq, seq))
+        decision = apply_bucket_event(event, bucket, present.get(kind), Moment(seq, seq))
         before = bucket
         for change in decision.changes:
             if isinstance(change, PutBucket):

@@ -1,0 +1,364 @@
+"""Who there is and what they may do, in memory: made from the rows of `identities` in the index.
+
+Whoever holds one gives it the rows that have changed (`update`); `query.identities` does, and says when it is
+no longer up to date. Every lookup is a few dictionary accesses.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from access.identity import Credential, Principal
+from access.managed_policies import BUILT_IN
+from access.secrets import Secrets
+from schemas.configurations.documents import decode_document
+from schemas.identities import (
+    ACCESS_KEY,
+    ACCOUNT,
+    GROUP,
+    POLICY,
+    PROVIDER,
+    ROLE,
+    ROOT,
+    STORE,
+    TYPES,
+    USER,
+    AccessKey,
+    Account,
+    Group,
+    Policy,
+    Provider,
+    Role,
+    User,
+    row_name,
+)
+from schemas.rows import Identity
+
+KEPT_RIGHTS = 4096  # of an account's principals and sessions
+NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[]}'
+
+
+class PolicyText(NamedTuple):
+    """A policy document. (id, seq) names its text for ever, so what was made of it can be kept under that.
+
+    id   arn of a managed policy, or <unique id of user, group or role>/<name>, or session/<digest>
+    seq  the event that set it last; 0 for those that never change
+    """
+
+    id: str
+    seq: int
+    text: str
+
+
+class Rights(NamedTuple):
+    """What is held of a principal, for `access.evaluation` to decide on.
+
+    The same object is given for a principal until something of its account changes.
+
+    identity  its own inline policies, those attached, and those of its groups
+    boundary  what it may do at most; None: not limited so
+    session   of a session with session policies: what that may do at most; None: not limited so
+    tags      aws:PrincipalTag; a session's go before those of user or role
+    """
+
+    identity: tuple[PolicyText, ...] = ()
+    boundary: PolicyText | None = None
+    session: tuple[PolicyText, ...] | None = None
+    tags: Mapping[str, str] = {}
+
+
+NO_RIGHTS = Rights()
+
+
+class Entry(NamedTuple):
+    """An identity and the event that set it."""
+
+    seq: int
+    document: Any
+
+
+class AccountIdentities:
+    """What there is in one account. Every dictionary is by the names of rows."""
+
+    __slots__ = ("number", "rights", "seq", "tables")
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+        self.seq = 0  # of the last change in the account
+        self.tables: dict[str, dict[str, Entry]] = {kind: {} for kind in TYPES}
+        self.rights: dict[str, Rights] = {}
+
+    def get(self, kind: str, name: str) -> Any:
+        """The document of that name (as anybody writes it), or None."""
+        entry = self.tables[kind].get(name if kind == ACCESS_KEY else row_name(name))
+        return None if entry is None else entry.document
+
+    def all(self, kind: str) -> Iterator[Any]:
+        """The documents of a kind in order of their names."""
+        table = self.tables[kind]
+        return (table[name].document for name in sorted(table))
+
+    @property
+    def account(self) -> Account | None:
+        return self.get(ACCOUNT, "")  # type: ignore[no-any-return]
+
+    def user(self, name: str) -> User | None:
+        return self.get(USER, name)  # type: ignore[no-any-return]
+
+    def group(self, name: str) -> Group | None:
+        return self.get(GROUP, name)  # type: ignore[no-any-return]
+
+    def role(self, name: str) -> Role | None:
+        return self.get(ROLE, name)  # type: ignore[no-any-return]
+
+    def policy(self, name: str) -> Policy | None:
+        return self.get(POLICY, name)  # type: ignore[no-any-return]
+
+    def provider(self, name: str) -> Provider | None:
+        return self.get(PROVIDER, name)  # type: ignore[no-any-return]
+
+    def access_key(self, access_key: str) -> AccessKey | None:
+        return self.get(ACCESS_KEY, access_key)  # type: ignore[no-any-return]
+
+    def keys_of(self, user: str) -> list[tuple[str, AccessKey]]:
+        """The access keys of a user (ROOT: of the account), with their ids, oldest first."""
+        table = self.tables[ACCESS_KEY]
+        owned = [(name, entry.document) for name, entry in table.items() if same(entry.document.user, user)]
+        return sorted(owned, key=lambda one: (one[1].created_at, one[0]))
+
+    def members(self, group: str) -> list[User]:
+        """The users in a group, by name."""
+        return [user for user in self.all(USER) if any(same(name, group) for name in user.groups)]
+
+
+class Directory:
+    """Accounts and what is in them. `root` is the store's operator, whose account needs no row."""
+
+    def __init__(self, root: Credential, secrets: Secrets) -> None:
+        self.root = root
+        self.version = 0  # grows with every change
+        self._secrets = secrets
+        self._accounts: dict[str, AccountIdentities] = {}
+        self._numbers: dict[str, str] = {root.principal.id: root.principal.account}  # by canonical id
+        self._owners: dict[str, str] = {}  # accounts by access key
+        self._unique: dict[str, tuple[str, str, str]] = {}  # account, kind, row's name
+        self._credentials: dict[str, Credential | None] = {}
+        self.in_account(root.principal.account)
+
+    def update(self, rows: Iterable[Identity]) -> None:
+        """Take in rows that were set or removed; in their order, and again does no harm."""
+        for row in rows:
+            account = self._accounts.setdefault(row.account, AccountIdentities(row.account))
+            table = account.tables[row.kind]
+            before = table.get(row.name)
+            if before is not None and before.seq >= row.seq:
+                continue
+            table.pop(row.name, None)
+            if before is not None:
+                self._forget(row, before.document)
+            if row.document is not None:
+                document = decode_document(row.document, TYPES[row.kind])
+                table[row.name] = Entry(row.seq, document)
+                self._learn(row, document)
+            account.seq = max(account.seq, row.seq)
+            account.rights = {}
+            for access_key in account.tables[ACCESS_KEY]:
+                self._credentials.pop(access_key, None)
+            self.version += 1
+
+    def _learn(self, row: Identity, document: Any) -> None:
+        if row.kind == ACCOUNT:
+            self._numbers[document.canonical_id] = row.account
+        elif row.kind == ACCESS_KEY:
+            self._owners.setdefault(row.name, row.account)
+        elif row.kind != PROVIDER:
+            self._unique[document.unique_id] = (row.account, row.kind, row.name)
+
+    def _forget(self, row: Identity, document: Any) -> None:
+        if row.kind == ACCESS_KEY:
+            self._owners.pop(row.name, None)
+            self._credentials.pop(row.name, None)
+        elif row.kind not in (ACCOUNT, PROVIDER):
+            self._unique.pop(document.unique_id, None)
+
+    # --- accounts ------------------------------------------------------------------------------------
+    def in_account(self, number: str) -> AccountIdentities:
+        """What is in the account; empty for one that is not there."""
+        return self._accounts.setdefault(number, AccountIdentities(number))
+
+    def account(self, number: str) -> Account | None:
+        """The account of that number."""
+        held = self._accounts.get(number)
+        account = None if held is None else held.account
+        if account is None and number == self.root.principal.account:
+            return Account(self.root.principal.id, self.root.principal.display_name, "", 0)
+        return account
+
+    def accounts(self) -> list[str]:
+        """The numbers of all accounts, the operator's first."""
+        operator = self.root.principal.account
+        others = (n for n, held in self._accounts.items() if n not in (operator, STORE) and held.account)
+        return [operator, *sorted(others)]
+
+    def number_of(self, canonical_id: str) -> str | None:
+        """The number of the account of that canonical id."""
+        return self._numbers.get(canonical_id)
+
+    def display_name(self, canonical_id: str) -> str | None:
+        """What the account of that canonical id is called."""
+        number = self._numbers.get(canonical_id)
+        account = None if number is None else self.account(number)
+        return None if account is None else account.name
+
+    def identified(self, unique_id: str) -> tuple[str, str, Any] | None:
+        """(account, kind, document) of a user, group, role or policy by its unique id, while it is there."""
+        found = self._unique.get(unique_id)
+        if found is None:
+            return None
+        number, kind, name = found
+        return number, kind, self._accounts[number].tables[kind][name].document
+
+    # --- access keys ---------------------------------------------------------------------------------
+    def credential(self, access_key: str) -> Credential | None:
+        """access.identity.Identities: None for keys that are not there, inactive, or of an account that is
+        disabled. Raises KeyMissing when the secret cannot be opened."""
+        if access_key == self.root.access_key:
+            return self.root
+        try:
+            return self._credentials[access_key]
+        except KeyError:
+            if access_key not in self._owners:
+                return None
+            found = self._credentials[access_key] = self._credential(access_key)
+            return found
+
+    def owner_of(self, access_key: str) -> tuple[str, str] | None:
+        """(account, user or ROOT) of an access key, whether it is active or not."""
+        if access_key == self.root.access_key:
+            return self.root.principal.account, ROOT
+        number = self._owners.get(access_key)
+        if number is None:
+            return None
+        return number, self._accounts[number].tables[ACCESS_KEY][access_key].document.user
+
+    def _credential(self, access_key: str) -> Credential | None:
+        number = self._owners[access_key]
+        held, account = self._accounts[number], self.account(number)
+        key = held.access_key(access_key)
+        if account is None or account.disabled or key is None or not key.active:
+            return None
+        if key.user == ROOT:
+            principal = account_principal(number, account)
+        else:
+            user = held.user(key.user)
+            if user is None:
+                return None
+            principal = user_principal(number, account, user)
+        secret = self._secrets.open(access_key, key.secret)
+        return Credential(access_key, secret, principal._replace(access_key=access_key))
+
+    # --- rights --------------------------------------------------------------------------------------
+    def rights(self, principal: Principal) -> Rights:
+        """What the policies of a principal say; nothing for a user or role that is gone."""
+        if principal.kind == "anonymous":
+            return NO_RIGHTS
+        held = self.in_account(principal.account)
+        session = principal.session
+        name = principal.unique_id if session is None else session.access_key
+        known = held.rights.get(name)
+        if known is None:
+            known = self._rights(held, principal)
+            if len(held.rights) >= KEPT_RIGHTS:
+                held.rights.clear()
+            held.rights[name] = known
+        return known
+
+    def _rights(self, held: AccountIdentities, principal: Principal) -> Rights:
+        identity: tuple[PolicyText, ...] = ()
+        boundary = None
+        tags: Mapping[str, str] = {}
+        if principal.kind in ("user", "role"):
+            found = self.identified(principal.unique_id.partition(":")[0])
+            if found is None:
+                return NO_RIGHTS
+            number, kind, document = found
+            identity = self.policies_of(number, kind, document)
+            tags = document.tags
+            if document.boundary:
+                boundary = self.managed(document.boundary) or PolicyText(
+                    document.boundary, 0, NOTHING_ALLOWED
+                )
+        session = principal.session
+        if session is None:
+            return Rights(identity, boundary, None, tags)
+        limits = None
+        if session.limited:
+            named = (self.managed(arn) for arn in session.policy_arns)
+            inline = (PolicyText(f"session/{text}", 0, text) for text in session.policies)
+            limits = (*(policy for policy in named if policy is not None), *inline)
+        return Rights(identity, boundary, limits, {**tags, **session.tags})
+
+    def policies_of(self, number: str, kind: str, document: Any) -> tuple[PolicyText, ...]:
+        """The identity policies of a user (with those of its groups), a group or a role."""
+        held = self.in_account(number)
+        entry = held.tables[kind].get(row_name(document.name))
+        seq = 0 if entry is None else entry.seq
+        texts = [PolicyText(f"{document.unique_id}/{name}", seq, t) for name, t in document.inline.items()]
+        texts += [policy for arn in document.attached if (policy := self.managed(arn)) is not None]
+        for name in document.groups if kind == USER else ():
+            group = held.group(name)
+            if group is not None:
+                texts += self.policies_of(number, GROUP, group)
+        return tuple(texts)
+
+    def managed(self, arn: str) -> PolicyText | None:
+        """The version in force of the managed policy of that ARN."""
+        built_in = BUILT_IN.get(arn)
+        if built_in is not None:
+            return PolicyText(arn, 0, built_in.document)
+        number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":policy/")
+        held = self._accounts.get(number)
+        entry = None if held is None else held.tables[POLICY].get(row_name(resource.rpartition("/")[2]))
+        if entry is None or policy_arn(number, entry.document) != arn:
+            return None
+        return PolicyText(arn, entry.seq, entry.document.document)
+
+
+def account_principal(number: str, account: Account) -> Principal:
+    """The root of an account."""
+    arn = f"arn:aws:iam::{number}:root"
+    return Principal(account.canonical_id, account.name, "", "account", number, arn, number)
+
+
+def user_principal(number: str, account: Account, user: User) -> Principal:
+    """A user of an account."""
+    return Principal(
+        account.canonical_id,
+        account.name,
+        "",
+        "user",
+        number,
+        user_arn(number, user),
+        user.unique_id,
+        user.name,
+    )
+
+
+def user_arn(number: str, user: User) -> str:
+    return f"arn:aws:iam::{number}:user{user.path}{user.name}"
+
+
+def group_arn(number: str, group: Group) -> str:
+    return f"arn:aws:iam::{number}:group{group.path}{group.name}"
+
+
+def role_arn(number: str, role: Role) -> str:
+    return f"arn:aws:iam::{number}:role{role.path}{role.name}"
+
+
+def policy_arn(number: str, policy: Policy) -> str:
+    return f"arn:aws:iam::{number}:policy{policy.path}{policy.name}"
+
+
+def same(one: str, other: str) -> bool:
+    """Whether both are the same name: case does not matter."""
+    return row_name(one) == row_name(other)
