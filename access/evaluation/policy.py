@@ -1,0 +1,172 @@
+"""Policy documents, compiled: what a request must match is made ready once, and found by its action.
+
+Documents were validated when they were set (`access.policy_document`).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from access.evaluation.conditions import Condition, Null, compile_conditions
+from access.evaluation.principals import Named, Principals, Who
+from access.evaluation.template import Context, Template, compiled
+from access.evaluation.wildcard import Matcher, fits, matcher
+from schemas.errors import MalformedPolicy
+
+VARIABLES_SINCE = "2012-10-17"  # documents of this version have variables
+
+_KEPT_ACTIONS = 512  # of which it is remembered which statements name them
+
+Json = dict[str, Any]
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """A question: may the caller do this?
+
+    action    lower case, "s3:getobject"
+    resource  an ARN
+    context   the request's condition keys
+    """
+
+    who: Who
+    action: str
+    resource: str
+    context: Context
+
+
+class Statement:
+    """One statement. `place` counts from 1; `sid` is "" where it has none."""
+
+    __slots__ = (
+        "_actions", "_conditions", "_excepted", "_excludes", "_excludes_actions", "_principals", "_resources",
+        "_templates", "denies", "place", "sid",
+    )  # fmt: skip
+
+    def __init__(self, found: Json, place: int, variables: bool) -> None:
+        self.place = place
+        self.sid: str = found.get("Sid") or ""
+        self.denies = found["Effect"] == "Deny"
+        self._excludes_actions = "NotAction" in found
+        actions = _many(found["NotAction"] if self._excludes_actions else found["Action"])
+        self._actions = [fits(action.lower()) for action in actions]
+        self._excludes = "NotResource" in found
+        # The policy of a role, which says who may take it, has no resource: it is about that role.
+        resources = _many(found.get("NotResource" if self._excludes else "Resource", "*"))
+        made = [compiled(resource, matcher, True, variables) for resource in resources]
+        self._resources: list[Matcher] = [one for one in made if not isinstance(one, Template)]
+        self._templates: list[Template] = [one for one in made if isinstance(one, Template)]
+        self._excepted = "NotPrincipal" in found
+        named = found.get("NotPrincipal" if self._excepted else "Principal")
+        self._principals = None if named is None else Principals(named)
+        self._conditions: tuple[Condition | Null, ...] = compile_conditions(
+            found.get("Condition") or {}, variables
+        )
+
+    def names_action(self, action: str) -> bool:
+        return any(fits(action) for fits in self._actions) != self._excludes_actions
+
+    def applies(self, ask: Ask) -> Named:
+        """Whether the statement, whose action fits, is about this request; and how it names the caller. In a
+        policy without principals that is the caller itself."""
+        if not self._fits_resource(ask):
+            return Named.NOT
+        named = Named.ITSELF if self._principals is None else self._names(ask)
+        if named is Named.NOT:
+            return Named.NOT
+        for condition in self._conditions:
+            if not condition.holds(ask.context):
+                return Named.NOT
+        return named
+
+    def _names(self, ask: Ask) -> Named:
+        principals = self._principals
+        assert principals is not None
+        who = ask.who
+        if not self._excepted:
+            return principals.names(who)
+        if principals.name_all_of(who) if self.denies else principals.name_any_of(who):
+            return Named.NOT
+        return Named.ROLE if who.principal.kind == "role" else Named.ITSELF
+
+    def _fits_resource(self, ask: Ask) -> bool:
+        resource = ask.resource
+        for matches in self._resources:
+            if matches(resource):
+                return not self._excludes
+        for template in self._templates:
+            matching = template.matching(ask.context)
+            if matching is None:
+                # A variable without a value names nothing; where it would except something, nothing is
+                # allowed by what cannot be told, and everything denied.
+                if self._excludes and not self.denies:
+                    return False
+            elif matching(resource):
+                return not self._excludes
+        return self._excludes
+
+    @property
+    def keys(self) -> set[str]:
+        """The condition keys that it asks about."""
+        return {condition.key for condition in self._conditions}
+
+
+class Policy:
+    """A compiled document. `name` is what people know it by: "bucket policy of photos" …"""
+
+    __slots__ = ("_by_action", "name", "statements")
+
+    def __init__(self, name: str, statements: Sequence[Statement]) -> None:
+        self.name = name
+        self.statements = tuple(statements)
+        self._by_action: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = {}
+
+    def _of_action(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+        """(statements that deny, statements that allow) that action."""
+        found = self._by_action.get(action)
+        if found is None:
+            named = [one for one in self.statements if one.names_action(action)]
+            found = tuple(one for one in named if one.denies), tuple(one for one in named if not one.denies)
+            if len(self._by_action) >= _KEPT_ACTIONS:
+                self._by_action.clear()
+            self._by_action[action] = found
+        return found
+
+    def denying(self, ask: Ask) -> Statement | None:
+        """The first statement that denies it."""
+        for statement in self._of_action(ask.action)[0]:
+            if statement.applies(ask):
+                return statement
+        return None
+
+    def allowing(self, ask: Ask) -> tuple[Named, Statement | None]:
+        """The statement that allows it and names the caller most closely."""
+        best, by = Named.NOT, None
+        for statement in self._of_action(ask.action)[1]:
+            named = statement.applies(ask)
+            if named > best:
+                best, by = named, statement
+                if named is Named.ITSELF:
+                    break
+        return best, by
+
+    def asks_about(self, wanted: Callable[[str], bool]) -> bool:
+        """Whether some statement has a condition on such a key."""
+        return any(wanted(key) for statement in self.statements for key in statement.keys)
+
+
+def compile_policy(document: str | Json, name: str) -> Policy:
+    """The policy of a document. Raises MalformedPolicy for what no validated document has."""
+    try:
+        found: Json = json.loads(document) if isinstance(document, str) else document
+        variables = found.get("Version") == VARIABLES_SINCE
+        statements = found["Statement"]
+        many = statements if isinstance(statements, list) else [statements]
+        return Policy(name, [Statement(one, place, variables) for place, one in enumerate(many, 1)])
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise MalformedPolicy(f"{name} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _many(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
