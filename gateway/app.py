@@ -52,10 +52,13 @@ class Refused(Exception):
 
 
 class Application:
-    """Answers S3 requests. `observe` is called once for each, after its answer has gone out."""
+    """Answers S3 requests. `observe` is called once for each, after its answer has gone out.
+
+    hsts_seconds  how long browsers may use HTTPS only (RFC 6797); 0 says nothing
+    """
 
     __slots__ = (
-        "_connections", "_count", "_domains", "_host_id", "_host_id_header", "_inside", "_observe", "_prefix",
+        "_always", "_connections", "_count", "_domains", "_host_id", "_inside", "_observe", "_prefix",
         "_registry", "_services", "_verifier",
     )  # fmt: skip
 
@@ -66,6 +69,7 @@ class Application:
         verifier: Verifier,
         observe: Observe | None = None,
         inside: InProgress | None = None,
+        hsts_seconds: int = 0,
     ) -> None:
         self._services = services
         self._registry = registry
@@ -76,7 +80,7 @@ class Application:
         self._prefix = os.urandom(8)
         self._count = 0
         self._host_id = b64encode(os.urandom(24)).decode()
-        self._host_id_header = ("x-amz-id-2", self._host_id)
+        self._always = (("x-amz-id-2", self._host_id), _SERVER, *hsts_headers(hsts_seconds))
         self._connections = Connections(services.pace)
         self._inside = InProgress() if inside is None else inside
 
@@ -113,8 +117,7 @@ class Application:
             if cors:
                 headers.extend(cors)
             headers.append(("x-amz-request-id", request_id.hex()))
-            headers.append(self._host_id_header)
-            headers.append(_SERVER)
+            headers.extend(self._always)
             if request is not None and "expect" in request.headers:
                 _mind_expectation(request, headers)
             if chunks is not None:
@@ -238,6 +241,11 @@ class Application:
             request.operation, request.bucket, request.key, status, request.received, sent, seconds,
             request.principal.id, request.source, number.hex(), code,
         )  # fmt: skip
+
+
+def hsts_headers(seconds: int) -> tuple[tuple[str, str], ...]:
+    """The header by which a browser learns to use HTTPS only (RFC 6797)."""
+    return (("strict-transport-security", f"max-age={seconds}"),) if seconds else ()
 
 
 def _address(client: str) -> str:

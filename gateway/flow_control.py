@@ -27,6 +27,9 @@ _SHORTEST, _LONGEST = 0.001, 0.02  # seconds between looks at the queue
 _INFO_BYTES = 128
 _acked = struct.Struct("=120xQ").unpack  # linux/tcp.h, struct tcp_info: tcpi_bytes_acked, since Linux 4.1
 _queued = struct.Struct("=i").unpack
+# Under TLS the kernel takes more than the answer: at least so many bytes for each record of at most 16 KiB
+# (RFC 8446, 5.2: header and tag). Counting the least never makes a client wait for bytes that do not exist.
+_TLS_RECORD, _TLS_OVERHEAD = 16384, 21
 _CLOSED = 7  # tcpi_state: TCP_CLOSE
 
 
@@ -41,8 +44,9 @@ class ClientGone(Exception):
 class Outflow:
     """The way out of one connection, for the length of one answer. `close` must be called."""
 
-    def __init__(self, connection: socket.socket, all_of_them: "Connections") -> None:
+    def __init__(self, connection: socket.socket, all_of_them: "Connections", scheme: str) -> None:
         self._connection = connection
+        self._tls = scheme == "https"
         self._all = all_of_them
         self._held = 0
         self._start = self._taken()
@@ -56,7 +60,10 @@ class Outflow:
 
     def waiting(self, sent: int) -> int:
         """How many of the `sent` bytes of the answer are still inside the server. Raises ClientGone."""
-        held = sent - (self._taken() - self._start)
+        taken = self._taken() - self._start
+        if self._tls:
+            taken = taken * _TLS_RECORD // (_TLS_RECORD + _TLS_OVERHEAD)
+        held = sent - taken
         self._all.held += held - self._held
         self._held = held
         return held
@@ -118,9 +125,10 @@ class Connections:
         """How many bytes of one answer may wait, of which `own` do: up to half of what the others leave."""
         return max(QUEUE_FLOOR, min(QUEUE_LIMIT, (QUEUES_LIMIT - self.held + own) // 2))
 
-    def outflow(self, client: str, server: str) -> Outflow | None:
-        """The way out to that client, both named as `address:port` (of the server the port counts, as the
-        address may be that of every interface); None where it cannot be told. Raises ClientGone.
+    def outflow(self, client: str, server: str, scheme: str) -> Outflow | None:
+        """The way out to that client, by "http" or "https", both named as `address:port` (of the server the
+        port counts, as the address may be that of every interface); None where it cannot be told. Raises
+        ClientGone.
         """
         if not sys.platform.startswith("linux"):
             return None
@@ -133,7 +141,7 @@ class Connections:
             if len(self._known) >= self.LIMIT:
                 self._known.clear()
             self._known[names] = fd
-        return Outflow(socket.socket(fileno=os.dup(fd)), self)
+        return Outflow(socket.socket(fileno=os.dup(fd)), self, scheme)
 
 
 def _descriptors() -> list[int]:

@@ -31,7 +31,7 @@ async def send_stream(
     async with aclosing(chunks):  # type: ignore[type-var]
         try:
             share = connections.share()
-            outflow = connections.outflow(scope.client, scope.server)
+            outflow = connections.outflow(scope.client, scope.server, scope.scheme)
             transport = protocol.response_stream(status, headers)
             if first:
                 await transport.send_bytes(first)

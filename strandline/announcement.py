@@ -16,18 +16,18 @@ def announcement(settings: Settings, data: DataDir, recovery: list[str], root: R
     lines = [f"Strandline {__version__}: data in {settings.data_dir}, region {settings.region}"]
     lines += [f"  recovery  {line}" for line in recovery]
     lines += [
-        f"  S3        {url(settings.s3_listen)}",
-        f"  API       {url(settings.api_listen)}  (docs: /docs, metrics: /metrics)",
+        f"  S3        {url(settings.s3_listen, settings.scheme)}",
+        f"  API       {url(settings.api_listen, settings.scheme)}  (docs: /docs, metrics: /metrics)",
     ]
     return lines + _credentials(settings, data.keys / CREDENTIALS_FILE, root)
 
 
-def url(listen: str) -> str:
+def url(listen: str, scheme: str) -> str:
     """An address that a client on this machine can use."""
     address = parse_listen(listen)
     if address.host in EVERYWHERE:
-        return f"http://{EVERYWHERE[address.host]}:{address.port}  (every interface)"
-    return f"http://{address}"
+        return f"{scheme}://{EVERYWHERE[address.host]}:{address.port}  (every interface)"
+    return f"{scheme}://{address}"
 
 
 def _credentials(settings: Settings, file: Path, root: Root) -> list[str]:
@@ -35,7 +35,7 @@ def _credentials(settings: Settings, file: Path, root: Root) -> list[str]:
         return [f"  root      access key {settings.root_access_key}, with the secret that was configured"]
     if not root.generated:
         return [f"  root      access key {root.credential.access_key}, secret in {file}"]
-    endpoint = url(settings.s3_listen).split()[0]
+    endpoint = url(settings.s3_listen, settings.scheme).split()[0]
     return [
         f"  root      credentials generated now, shown only this once, kept in {file}",
         "",

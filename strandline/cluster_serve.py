@@ -100,8 +100,8 @@ async def _open_request_log(cluster: ClusterSettings, stack: AsyncExitStack) -> 
 def _announce(settings: Settings, cluster: ClusterSettings, roles: Roles, root: Root) -> None:
     names = ",".join(name for name, has in roles._asdict().items() if has)
     print(f"Strandline {__version__}: {names}, in a cluster, region {settings.region}")
-    print(f"  S3        {url(settings.s3_listen)}")
-    print(f"  API       {url(settings.api_listen)}  (docs: /docs, metrics: /metrics)")
+    print(f"  S3        {url(settings.s3_listen, settings.scheme)}")
+    print(f"  API       {url(settings.api_listen, settings.scheme)}  (docs: /docs, metrics: /metrics)")
     where = f", secret in {cluster.keys_dir}" if settings.root_access_key is None else ""
     print(f"  root      access key {root.credential.access_key}{where}")
     sys.stdout.flush()

@@ -3,11 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.server.embed import Server
+from granian.constants import Interfaces
 
 from access.credentials import Root
 from access.sigv4 import Verifier
@@ -21,19 +18,22 @@ from gateway.rest.app import create_app
 from gateway.rest.health import Health
 from gateway.roles import BOTH, Roles
 from processors.request_log import RequestLog
+from schemas.errors import ConfigurationError
 from strandline import __version__
 from strandline.exposition import Exposition
-from strandline.listen import ListenAddress, parse_listen
-from strandline.listening import until_listening
+from strandline.listen import parse_listen
+from strandline.listener import Listener
+from strandline.loops import told
 from strandline.metrics import Metrics
 from strandline.settings import Settings
+from strandline.tls import Identity, TlsFiles, tls_files
 
-BACKLOG = 1024
 # Connections beyond `max_requests` that a port takes: idle ones, and those that are told to slow down.
 SPARE_CONNECTIONS = 1024
 FLUSH_SECONDS = 5.0  # at least, for the HTTP servers to send what they hold of the answers
 CUT_SECONDS = 0.5  # for them to end when requests had to be given up
 GAUGE_SECONDS = 1.0
+RENEWAL_SECONDS = 2.0  # between looks at the files of the certificate
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,9 @@ class HttpEdge:
         self._metrics = metrics
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)
-        s3 = Application(services, Registry(handlers(), roles), verifier, observe, self._inside)
+        s3 = Application(
+            services, Registry(handlers(), roles), verifier, observe, self._inside, settings.tls_hsts_seconds
+        )
         rest = create_app(
             services=services,
             signatures=verifier,
@@ -73,61 +75,65 @@ class HttpEdge:
             version=__version__,
             inside=self._inside,
             roles=roles,
+            hsts_seconds=settings.tls_hsts_seconds,
         )
         connections = settings.max_requests + SPARE_CONNECTIONS
-        self._servers = [
-            _server(s3, parse_listen(settings.s3_listen), Interfaces.RSGI, connections),
-            _server(rest, parse_listen(settings.api_listen), Interfaces.ASGI, connections),
+        self._tls = tls_files(settings)
+        self._listeners = [
+            Listener(s3, parse_listen(settings.s3_listen), Interfaces.RSGI, connections, self._tls),
+            Listener(rest, parse_listen(settings.api_listen), Interfaces.ASGI, connections, self._tls),
         ]
         self._tasks: list[asyncio.Task[None]] = []
-        self._gauge: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listen, and be ready."""
-        for server in self._servers:
-            self._tasks.append(asyncio.create_task(server.serve()))
-        for listen in (self._settings.s3_listen, self._settings.api_listen):
-            await until_listening(parse_listen(listen))
-        self._gauge = asyncio.create_task(self._set_gauge())
+        """Listen, and be ready. Raises ConfigurationError for a certificate that cannot be used."""
+        state = None if self._tls is None else self._tls.state()
+        await self._listen(None if self._tls is None else self._tls.read())
+        self._tasks.append(asyncio.create_task(self._set_gauge()))
+        if self._tls is not None:
+            renewing = self._renew(self._tls, state)
+            self._tasks.append(asyncio.create_task(told(renewing, log, "the watch over the certificate")))
         self.health.ready()
 
     async def stop(self, drain_seconds: float) -> None:
         """Refuse new requests, answer those begun for `drain_seconds` at most, stop listening."""
         self.health.unready("shutting down")
-        if self._gauge is not None:
-            self._gauge.cancel()
+        for task in self._tasks:
+            task.cancel()
         limit = asyncio.get_running_loop().time() + drain_seconds
         drained = await self._inside.drain(drain_seconds)
         if not drained:
             log.warning("%d requests did not end within %.0f s", self._inside.count, drain_seconds)
-        for server in self._servers:
-            server.stop()  # type: ignore[no-untyped-call]
         # What the HTTP servers still hold of the answers goes out to their clients.
         left = limit - asyncio.get_running_loop().time()
         patience = max(left, FLUSH_SECONDS) if drained else CUT_SECONDS
-        _, late = await asyncio.wait(self._tasks, timeout=patience)
-        if late:
+        ended = await asyncio.gather(*(listener.stop(patience) for listener in self._listeners))
+        if not all(ended):
             log.warning("connections were cut off when the time for the shutdown was over")
+
+    async def _listen(self, identity: Identity | None) -> None:
+        for listener in self._listeners:
+            await listener.start(identity)
+
+    async def _renew(self, tls: TlsFiles, state: object) -> None:
+        """Show the new certificate once its files have changed; while they cannot be used, the old one."""
+        while True:
+            await asyncio.sleep(RENEWAL_SECONDS)
+            found = tls.state()
+            if found == state:
+                continue
+            state = found
+            try:
+                identity = tls.read()
+                await self._listen(identity)
+                log.warning("the ports show a new certificate, which ends at %s", identity.until)
+            except ConfigurationError as error:
+                log.error("the certificate stays the old one: %s", error.message)
 
     async def _set_gauge(self) -> None:
         while True:
             self._metrics.set("requests_in_progress", self._inside.count)
             await asyncio.sleep(GAUGE_SECONDS)
-
-
-def _server(app: Any, address: ListenAddress, interface: Interfaces, connections: int) -> Server:
-    return Server(
-        app,
-        address=address.host,
-        port=address.port,
-        interface=interface,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(pipeline_flush=False),
-        websockets=False,
-        backlog=BACKLOG,
-        backpressure=connections,
-        log_enabled=False,
-    )
 
 
 def _observer(metrics: Metrics, request_log: RequestLog | None) -> Callable[..., None]:

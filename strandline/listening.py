@@ -31,20 +31,24 @@ def check_free(*addresses: str) -> None:
                 raise ConfigurationError(f"the listen address {address} {why}") from None
 
 
-async def until_listening(address: ListenAddress) -> None:
-    """Return once this process listens there. Raises ConfigurationError when it does not in time.
+async def until_listening(address: ListenAddress, count: int = 1) -> None:
+    """Return once `count` sockets of this process listen there. Raises ConfigurationError when they do not in
+    time.
 
     A connection would prove nothing: other workers listen on the same port."""
     limit = asyncio.get_running_loop().time() + START_SECONDS
-    while not (_listens(address.port) if sys.platform == "linux" else await _answers(address)):
+    while not (listeners(address.port) >= count if sys.platform == "linux" else await _answers(address)):
         if asyncio.get_running_loop().time() > limit:
             raise ConfigurationError(f"cannot listen on {address} within {START_SECONDS:.0f} s")
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _listens(port: int) -> bool:
-    """Whether one of this process's descriptors is a socket that listens on the port."""
-    return any(_is_listener(int(fd), port) for fd in os.listdir("/proc/self/fd"))
+def listeners(port: int) -> int:
+    """How many of this process's descriptors are sockets that listen on the port; 0 where that cannot be
+    told."""
+    if sys.platform != "linux":
+        return 0
+    return sum(_is_listener(int(fd), port) for fd in os.listdir("/proc/self/fd"))
 
 
 def _is_listener(fd: int, port: int) -> bool:

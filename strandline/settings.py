@@ -84,6 +84,29 @@ class Settings(BaseSettings):
     api_listen: Listen = Field(
         default="127.0.0.1:9001", description="Address of the REST API, health checks and metrics, HOST:PORT."
     )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate, then of those that it depends on. With it, both ports "
+        "speak TLS only. A file that changes is taken up within seconds, without a restart.",
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM file of the private key of tls_certificate, not encrypted."
+    )
+    tls_minimum: Literal["1.2", "1.3"] = Field(
+        default="1.2", description="The lowest version of TLS that is spoken."
+    )
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of authorities. With it, both ports take only clients that show a certificate "
+        "signed by one of them, beside what their requests are signed with.",
+    )
+    tls_hsts_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=2**31,
+        description="How long a browser may reach this host by HTTPS only (Strict-Transport-Security), "
+        "seconds; 0 sends no such header. It holds for every port of the host.",
+    )
     workers: int = Field(
         default=1,
         ge=1,
@@ -204,6 +227,11 @@ class Settings(BaseSettings):
         default="info", description="Least severe message that goes to standard error."
     )
 
+    @property
+    def scheme(self) -> str:
+        """Of the URLs of both ports."""
+        return "http" if self.tls_certificate is None else "https"
+
     @field_validator("domains")
     @classmethod
     def _host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -229,6 +257,10 @@ class Settings(BaseSettings):
             )
         if parse_listen(self.s3_listen) == parse_listen(self.api_listen):
             raise ValueError(f"s3_listen and api_listen must differ, and both are {self.s3_listen}")
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key must be set together, or neither")
+        if self.tls_certificate is None and (self.tls_client_ca is not None or self.tls_hsts_seconds):
+            raise ValueError("tls_client_ca and tls_hsts_seconds need tls_certificate and tls_key")
         return self
 
     @classmethod

@@ -34,6 +34,7 @@ def create_app(
     version: str,
     inside: InProgress | None = None,
     roles: Roles = BOTH,
+    hsts_seconds: int = 0,
 ) -> FastAPI:
     """The ASGI application of the API port.
 
@@ -45,6 +46,7 @@ def create_app(
     version   of the program, for the API's description
     inside    counts and bounds the requests, together with those of the S3 port
     roles     of this process: requests of another role are refused
+    hsts_seconds  how long browsers may use HTTPS only; 0 says nothing
     """
     app = FastAPI(
         title="Strandline", version=version, docs_url=None, redoc_url=None, openapi_url=None,
@@ -67,6 +69,7 @@ def create_app(
         inside=inside or InProgress(),
         pace=services.pace,
         roles=roles,
+        hsts_seconds=hsts_seconds,
     )
     return app
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.app import Observe
+from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
 from gateway.flow_control import ClientGone, ClientStalled, Connections
 from gateway.in_progress import InProgress
@@ -37,6 +37,7 @@ class Edge:
         inside: InProgress,
         pace: Pace,
         roles: Roles = BOTH,
+        hsts_seconds: int = 0,
     ) -> None:
         self._app = app
         self._health = health
@@ -45,6 +46,7 @@ class Edge:
         self._roles = roles
         self._pace = pace
         self._connections = Connections(pace)
+        self._always = [(name.encode(), value.encode()) for name, value in hsts_headers(hsts_seconds)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PATHS:
@@ -76,7 +78,8 @@ class Edge:
                 progress.answering = True
                 progress.status = message["status"]
                 message["headers"] = [
-                    *message.get("headers", ()), (b"x-request-id", progress.request_name.encode())
+                    *message.get("headers", ()), (b"x-request-id", progress.request_name.encode()),
+                    *self._always,
                 ]  # fmt: skip
             progress.sent += len(message.get("body", b""))
             try:
@@ -107,7 +110,7 @@ class Edge:
         if client is None or server is None:
             return
         with contextlib.suppress(ClientGone):
-            outflow = self._connections.outflow(_peer(*client), _peer(*server))
+            outflow = self._connections.outflow(_peer(*client), _peer(*server), scope["scheme"])
             if outflow is not None:
                 outflow.cut()
                 outflow.close()

@@ -28,7 +28,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     lines = {
         "AWS_ACCESS_KEY_ID": keys[0],
         "AWS_SECRET_ACCESS_KEY": keys[1],
-        "AWS_ENDPOINT_URL": url(settings.s3_listen).split()[0],
+        "AWS_ENDPOINT_URL": url(settings.s3_listen, settings.scheme).split()[0],
         "AWS_DEFAULT_REGION": settings.region,
     }
     for name, value in lines.items():

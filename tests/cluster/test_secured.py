@@ -23,7 +23,7 @@ from compose.native.ports import free_ports
 from compose.native.process import Process, start_all, stop_all
 from strandline.cluster_connections import client_context
 from strandline.cluster_settings import ClientCertificate
-from tests.cluster.certificates import Certificates, make_certificates
+from tests.certificates import Certificates, make_certificates
 from tests.cluster.server import ClusterServer
 from tests.cluster.services import Cassandra, Kafka, Zones, unavailable
 from tests.server import ACCESS_KEY, SECRET_KEY, strandline

@@ -12,7 +12,7 @@ from compose.native.minio import MinioZones, Zone
 from compose.native.ports import free_ports
 from compose.native.process import start_all, stop_all
 from schemas.errors import ServiceUnavailable
-from tests.cluster.certificates import Certificates, make_certificates
+from tests.certificates import Certificates, make_certificates
 from tests.cluster.services import ZONES, Zones, unavailable
 from tests.cluster.zone_blobs import endpoints_of, open_blobs, run, write
 
