@@ -4,11 +4,12 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from compose.native.ports import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCESS_KEY = "testaccesskey"
@@ -34,10 +35,8 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nothing listens on now, nor an outgoing connection takes later."""
+    return free_ports(1)[0]
 
 
 class Server:

@@ -1,16 +1,31 @@
 """Ports on loopback: free ones, and whether somebody listens."""
 
+import random
 import socket
+from pathlib import Path
 
 CONNECT_SECONDS = 2.0
+LOWEST = 10_000
+OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+FIRST_OUTGOING = 32_768  # where the system does not say
+CHOICE = random.SystemRandom()  # a test that seeds the common one must not meet its neighbour's ports
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nothing listens on now."""
-    probes = [socket.socket() for _ in range(count)]
+    """Different ports that nothing listens on now.
+
+    None of those that the kernel gives to outgoing connections: a service that is stopped would find its
+    port taken when it starts again."""
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
+        while len(probes) < count:
+            probe = socket.socket()
+            try:
+                probe.bind(("127.0.0.1", CHOICE.randrange(LOWEST, _first_outgoing())))
+            except OSError:  # somebody has it
+                probe.close()
+            else:
+                probes.append(probe)
         return [int(probe.getsockname()[1]) for probe in probes]
     finally:
         for probe in probes:
@@ -24,3 +39,11 @@ def is_listening(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _first_outgoing() -> int:
+    try:
+        first = int(OUTGOING.read_text().split()[0])
+    except OSError:
+        return FIRST_OUTGOING
+    return first if first > LOWEST else FIRST_OUTGOING
