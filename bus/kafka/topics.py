@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
@@ -143,14 +144,19 @@ def _check_configurations(client: AdminClient, connection: KafkaConnection, plan
     resources = {
         ConfigResource(ResourceType.TOPIC, connection.name(topic)): topic for topic in plan.partitions()
     }
-    described = client.describe_configs(list(resources), request_timeout=ADMIN_SECONDS)
-    for resource, answer in described.items():
-        found = ask(partial(answer.result, ADMIN_SECONDS), 0)
+    # Any broker may be asked, and one that has not heard of a new topic yet knows nothing of it.
+    described = ask(partial(_described, client, list(resources)), ADMIN_SECONDS)
+    for resource, found in described.items():
         for name, value in plan.configuration(resources[resource]).items():
             if found[name].value != value:
                 raise ConfigurationError(
                     f"the topic {resource.name} has {name}={found[name].value}, and must have {value}"
                 )
+
+
+def _described(client: AdminClient, resources: list[ConfigResource]) -> dict[ConfigResource, Any]:
+    answers = client.describe_configs(resources, request_timeout=ADMIN_SECONDS)
+    return {resource: answer.result(ADMIN_SECONDS) for resource, answer in answers.items()}
 
 
 def _partition_counts(client: AdminClient, connection: KafkaConnection) -> dict[str, int]:
