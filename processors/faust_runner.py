@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 WITHIN_SECONDS = 0.1  # how long records are collected before they are handed over together
 SESSION_SECONDS = 6.0
 HEARTBEAT_SECONDS = 1.0
+STOP_SECONDS = 20.0
 
 
 class FaustFeed:
@@ -134,6 +135,7 @@ class FaustRunner:
     ) -> None:
         self._topics = dict(topics)
         self._runner = Runner(make)
+        self._stopping = False
         self._feeds: dict[TP, tuple[FaustFeed, asyncio.Task[None]]] = {}
         self._app = faust.App(
             group,
@@ -165,14 +167,21 @@ class FaustRunner:
         await self._app.start()
 
     async def stop(self) -> None:
-        """Finish the runs in hand, and leave."""
+        """Finish the runs in hand, and leave. A consumer that does not come to its end is left behind after
+        STOP_SECONDS: the group notices by its silence."""
+        self._stopping = True
         await self._end(list(self._feeds))
-        await self._app.stop()
+        try:
+            await asyncio.wait_for(self._app.stop(), STOP_SECONDS)
+        except TimeoutError:
+            log.error("the consumer of %s did not end within %.0f s", ", ".join(self._topics), STOP_SECONDS)
 
     async def _work(self, stream: Any) -> None:
         """The agent: one at a time for each topic; its partitions side by side, each in order."""
         batches: AsyncIterator[list[EventT[bytes]]] = stream.noack().take_events(RUN, within=WITHIN_SECONDS)
         async for events in batches:
+            if self._stopping:  # a feed opened now would be served by nobody, and hold up the end
+                return
             runs: dict[TP, list[Record]] = {}
             for event in events:
                 runs.setdefault(event.message.tp, []).append(_record(event.message))

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import processors.faust_runner
 import processors.runner
 from bus.kafka import KafkaFacts
 from disk.files import Files
@@ -130,13 +131,40 @@ def test_a_trail_that_cannot_be_written_holds_facts_back(
             await until(complete(store, published.ends))
             files.failing = "fdatasync"
             await published.more(10)
-            await until(lambda: caplog.text.count("waits and is tried again") == PLAN.object_partitions)
+            # One partition at least: what reaches the agent later waits behind the run in hand.
+            await until(lambda: "waits and is tried again" in caplog.text)
             assert sum(map(len, audited(store).values())) == 40
             files.failing = ""
             await until(complete(store, published.ends))
             assert runner.failures == {}
         await published.close()
         check_trail(store, published.ends)
+
+    asyncio.run(main())
+
+
+def test_a_worker_ends_though_its_trail_cannot_be_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run in hand waits for the trail, and those of other partitions wait behind it."""
+    monkeypatch.setattr(processors.runner, "RETRY_SECONDS", 0.01)
+    files = FailingFiles()
+
+    async def main() -> None:
+        published = Published(store)
+        async with auditing(store, files):
+            await published.more(10)
+            await until(complete(store, published.ends))
+            files.failing = "fdatasync"
+            for partition in list(published.ends):
+                alone = Published(store)
+                alone.ends = {partition: published.ends[partition]}
+                await alone.more(10)
+                await until(lambda: "waits and is tried again" in caplog.text)
+                await alone.close()
+            ending = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - ending < processors.faust_runner.STOP_SECONDS
+        await published.close()
 
     asyncio.run(main())
 
