@@ -35,15 +35,15 @@ def content_md5(body: bytes) -> dict[str, str]:
 
 
 class Raw:
-    """Sends requests over one connection, opened anew when the server closed it."""
+    """Sends requests, each over a new connection. One that does not answer is given up after `seconds`."""
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str) -> None:
+    def __init__(self, endpoint: str, access_key: str, secret_key: str, seconds: float = 60) -> None:
         self.endpoint = endpoint
         self.host = urlsplit(endpoint).netloc
         self.access_key, self.secret_key = access_key, secret_key
         # Seconds by which the clock that signs is ahead.
         self.clock_ahead = 0.0
-        self._connection = http.client.HTTPConnection(self.host, timeout=60)
+        self._connection = http.client.HTTPConnection(self.host, timeout=seconds)
 
     def __enter__(self) -> "Raw":
         return self
