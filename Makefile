@@ -8,8 +8,9 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 # More flags for `serve`, more options for `test`, what `bench` is to do.
 ARGS   ?=
 TORTURE_ROUNDS ?= 1000
+CLUSTER_ROUNDS ?= 100
 
-.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-cluster torture docs clean
+.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-cluster torture torture-cluster docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -41,9 +42,9 @@ test: $(VENV)/.installed-dev ## run all tests but those of a cluster (ARGS='-k l
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster' $(ARGS)
 
 test-cluster: $(VENV)/.installed-dev ## run the tests of cluster mode, and the S3 tests against a cluster
-	$(BIN)/python -m pytest -m cluster --mode cluster $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'cluster and not torture' --mode cluster $(ARGS)
 
-cluster-services: $(VENV)/.installed-dev ## fetch Kafka, Cassandra and MinIO into .cache/ (needs Java, Maven, Go)
+cluster-services: $(VENV)/.installed-dev ## fetch Kafka, Cassandra, MinIO, toxiproxy into .cache/ (needs Java, Maven, Go)
 	$(BIN)/python -m compose.native fetch
 
 cluster: $(VENV)/.installed-dev ## start a cluster on this machine, with gateways and workers (ARGS='--nodes 3')
@@ -72,6 +73,10 @@ bench-cluster: $(VENV)/.installed-dev ## measure a cluster on this machine (ARGS
 
 torture: $(VENV)/.installed-dev ## kill and restart the server 1,000 times and check that nothing was lost
 	STRANDLINE_TEST_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/python -m pytest tests/faults --timeout 0 $(ARGS)
+
+torture-cluster: $(VENV)/.installed-dev ## hurt clusters in many rounds and judge what their clients were told
+	STRANDLINE_TEST_ROUNDS=$(CLUSTER_ROUNDS) $(BIN)/python -m pytest -m cluster -rP --timeout 0 \
+		tests/cluster/test_histories.py tests/cluster/test_histories_three_nodes.py $(ARGS)
 
 docs: $(VENV)/.installed-dev ## write the reference pages under docs/ from the code
 	$(BIN)/python -m strandline.reference_pages docs

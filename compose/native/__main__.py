@@ -9,6 +9,7 @@ from compose.native.cluster import NativeCluster, Plan
 from compose.native.jars import NotAvailable, class_path
 from compose.native.minio import find_minio
 from compose.native.process import DidNotStart
+from compose.native.toxiproxy import find_toxiproxy
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "cluster" / "state"
@@ -104,6 +105,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     for service in ("kafka", "cassandra"):
         class_path(service)
     find_minio()
+    find_toxiproxy()
     return 0
 
 

@@ -1,8 +1,9 @@
 """Kafka brokers in KRaft mode: each of them is broker and controller."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -47,12 +48,21 @@ def replication(brokers: int) -> dict[str, str]:
     }
 
 
+class Door(NamedTuple):
+    """A listener of a broker: the port it listens on, and the one that it tells clients to come to."""
+
+    port: int
+    told: int
+
+
 class KafkaBrokers:
     """One broker or several.
 
     client_ports  ports for clients; the other ports are chosen free
     properties    override those of every broker, to try TLS and logins; a listener for clients is called
                   CLIENT
+    doors         more listeners by name, each with one Door a broker: who comes in by one is told, of every
+                  broker, the port that the door says
     """
 
     def __init__(
@@ -62,6 +72,7 @@ class KafkaBrokers:
         *,
         heap_mib: int = HEAP_MIB,
         properties: Mapping[str, str] | None = None,
+        doors: Mapping[str, Sequence[Door]] | None = None,
     ) -> None:
         self.bootstrap_servers = ",".join(f"127.0.0.1:{port}" for port in client_ports)
         count = len(client_ports)
@@ -69,6 +80,7 @@ class KafkaBrokers:
         self._controllers, self._internal = others[:count], others[count:]
         self._class_path = class_path("kafka")
         self._given = dict(properties or {})
+        self._doors = dict(doors or {})
         self.brokers = [
             self._broker(folder / f"kafka-{number + 1}", number, port, heap_mib)
             for number, port in enumerate(client_ports)
@@ -89,15 +101,18 @@ class KafkaBrokers:
     def _properties(self, folder: Path, number: int, port: int) -> dict[str, str]:
         controller, internal = self._controllers[number], self._internal[number]
         voters = ",".join(f"{n + 1}@127.0.0.1:{p}" for n, p in enumerate(self._controllers))
-        names = ("CLIENT", "INTERNAL", "CONTROLLER")
+        names = ("CLIENT", "INTERNAL", "CONTROLLER", *self._doors)
+        doors = {name: doors[number] for name, doors in self._doors.items()}
+        more = "".join(f",{name}://127.0.0.1:{door.port}" for name, door in doors.items())
+        told = "".join(f",{name}://127.0.0.1:{door.told}" for name, door in doors.items())
         return {
             **PROPERTIES,
             **replication(len(self._controllers)),
             "node.id": str(number + 1),
             "controller.quorum.voters": voters,
             "listeners": f"CLIENT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal},"
-            f"CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"CLIENT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal}",
+            f"CONTROLLER://127.0.0.1:{controller}{more}",
+            "advertised.listeners": f"CLIENT://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal}{told}",
             "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
             "log.dirs": str(folder / "data"),
             **self._given,

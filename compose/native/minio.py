@@ -1,17 +1,13 @@
 """MinIO servers as zone stores: one process and one folder a zone."""
 
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from compose.native.jars import NotAvailable
+from compose.native.binary import find_binary
 from compose.native.ports import is_listening
 from compose.native.process import Process
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD_SECONDS = 900
 ACCESS_KEY = "zoneaccesskey"
 SECRET_KEY = "zonesecretkey0123456789"
 # compose/docker-compose.yaml says the same.
@@ -34,18 +30,7 @@ class Zone(NamedTuple):
 
 def find_minio() -> str:
     """MinIO's binary: in the path, in .cache/bin, or built there with Go. Raises NotAvailable."""
-    cached = ROOT / ".cache/bin/minio"
-    found = shutil.which("minio") or (str(cached) if cached.exists() else None)
-    if found:
-        return found
-    if shutil.which("go") is None:
-        raise NotAvailable("minio is not installed, nor is Go to build it with")
-    print("building MinIO with go install (once, some minutes) …", flush=True)
-    try:
-        subprocess.run([ROOT / "scripts/install-minio"], check=True, timeout=BUILD_SECONDS)
-    except (subprocess.SubprocessError, OSError) as error:
-        raise NotAvailable(f"MinIO could not be built: {error}") from None
-    return str(cached)
+    return find_binary("minio", "install-minio")
 
 
 class MinioZones:
