@@ -36,20 +36,9 @@ _ACCESS_KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 RandomBytes = Callable[[int], bytes]
 
 
-class RootIdentities:
-    """access.identity.Identities with one identity: the root of this store."""
-
-    def __init__(self, credential: Credential) -> None:
-        self.root = credential
-
-    def credential(self, access_key: str) -> Credential | None:
-        return self.root if access_key == self.root.access_key else None
-
-
 class Root(NamedTuple):
     """The root identity; `generated` when its credentials were made just now and should be shown once."""
 
-    identities: RootIdentities
     credential: Credential
     generated: bool
 
@@ -82,7 +71,7 @@ def load_root(
         _owner_id(account_id), "root", keys[0], "account", number, f"arn:aws:iam::{number}:root", number
     )
     credential = Credential(*keys, principal)
-    return Root(RootIdentities(credential), credential, generated)
+    return Root(credential, generated)
 
 
 def kept_credentials(directory: Path) -> tuple[str, str]:

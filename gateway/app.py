@@ -23,6 +23,7 @@ from gateway.flow_control import Connections
 from gateway.in_progress import InProgress
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.operations import Level
+from gateway.own_account import check_own_account, is_operator
 from gateway.presigned_headers import fold_presigned
 from gateway.registry import Handler, Registry
 from gateway.request import UNSIGNED, Request, Services
@@ -58,8 +59,8 @@ class Application:
     """
 
     __slots__ = (
-        "_always", "_connections", "_count", "_domains", "_host_id", "_inside", "_observe", "_prefix",
-        "_registry", "_services", "_verifier",
+        "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_observe",
+        "_operator", "_prefix", "_registry", "_services", "_verifier",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +73,8 @@ class Application:
         hsts_seconds: int = 0,
     ) -> None:
         self._services = services
+        self._identities = services.identities
+        self._operator = services.identities.directory.root.principal
         self._registry = registry
         self._verifier = verifier
         self._observe = observe
@@ -101,7 +104,12 @@ class Application:
                 request = self._read(scope, protocol, request_id)
                 if "origin" in request.headers and request.method != "OPTIONS":
                     cors = await cors_headers(request)
+                if self._identities.stale:
+                    await self._identities.refresh()
                 handler = self._admit(request)
+                principal = request.principal
+                if principal.kind != "anonymous" and not is_operator(principal, self._operator):
+                    await check_own_account(request)
                 if not UNUSUAL.isdisjoint(request.headers):
                     await self._check_unusual(request)
                 status, headers, body = await handler(request)

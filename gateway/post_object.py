@@ -28,6 +28,7 @@ from gateway.object_headers import (
     write_headers,
 )
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
+from gateway.own_account import check_own_account, is_operator
 from gateway.payload_headers import announced_checksum, content_length
 from gateway.request import Request, Response, base_url
 from gateway.routing import check_key
@@ -61,6 +62,8 @@ async def post_object(request: Request) -> Response:
     await form.read_fields()
     fields = {name: value.replace(FILENAME, form.filename) for name, value in form.fields.items()}
     _authenticate(request, fields)
+    if not is_operator(request.principal, services.identities.directory.root.principal):
+        await check_own_account(request)
     request.key = _key(fields)
     policy = parse_policy(fields["policy"]) if "policy" in fields else None
     if policy is not None:

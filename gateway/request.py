@@ -13,6 +13,7 @@ from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
 from ingest.payload import Payload
 from ingest.producer import Producer
+from query.identities import FreshIdentities
 from query.reader import Reader
 from schemas.events import Origin
 from schemas.rows import Grant, ObjectLock
@@ -26,6 +27,7 @@ class Services:
 
     producer: Producer
     reader: Reader
+    identities: FreshIdentities
     region: str = "us-east-1"
     domains: tuple[str, ...] = ()
     pace: Pace = DEFAULT_PACE

@@ -5,6 +5,7 @@ import os
 
 from access.credentials import Root, load_root
 from access.keyring import KeyRing
+from access.secrets import Secrets
 from schemas.errors import ConfigurationError
 from strandline.cluster_settings import ClusterSettings
 from strandline.settings import Settings
@@ -19,7 +20,6 @@ def open_keys(settings: Settings, cluster: ClusterSettings) -> tuple[KeyRing, Ro
     Raises ConfigurationError when the folder cannot be used.
     """
     folder = cluster.keys_dir
-    secret = settings.root_secret_key
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -28,8 +28,16 @@ def open_keys(settings: Settings, cluster: ClusterSettings) -> tuple[KeyRing, Ro
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         keys = KeyRing(folder)
-        return keys, load_root(
-            folder, settings.root_access_key, secret.get_secret_value() if secret else None
-        )
+        Secrets(keys).prepare()
+        return keys, root_of(settings, cluster)
     finally:
         os.close(lock)
+
+
+def root_of(settings: Settings, cluster: ClusterSettings) -> Root:
+    """The operator's credentials: those of the settings, else those kept in the folder of keys. Raises
+    ConfigurationError."""
+    secret = settings.root_secret_key
+    return load_root(
+        cluster.keys_dir, settings.root_access_key, secret.get_secret_value() if secret else None
+    )

@@ -55,7 +55,7 @@ async def serve_in_cluster(settings: Settings, roles: Roles) -> None:
         watch = ClusterWatch(services, metrics)
         watching = asyncio.create_task(told(watch.run(), log, "the watch over the cluster"))
         stack.callback(watching.cancel)
-        edge = HttpEdge(settings, services.services, root, metrics, request_log, watch.trouble, roles)
+        edge = HttpEdge(settings, services.services, metrics, request_log, watch.trouble, roles)
         await edge.start()
         tune_for_serving()
         _announce(settings, cluster, roles, root)

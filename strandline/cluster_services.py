@@ -4,7 +4,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from access.directory import Directory
 from access.keyring import KeyRing
+from access.secrets import Secrets
 from blobs.s3.store import S3Blobs
 from bus.contract import Submitter
 from bus.kafka import KafkaSubmitter
@@ -13,8 +15,10 @@ from index.cassandra.index import CassandraIndex
 from index.directory import Age, BucketDirectory
 from ingest.ports import Ports
 from ingest.producer import Producer
+from query.identities import FreshIdentities
 from query.reader import Reader
 from schemas.errors import ServiceUnavailable
+from schemas.partitioning import identity_partition_of
 from schemas.pending import Pending
 from schemas.receipts import Receipt
 from strandline.cluster_connections import (
@@ -23,6 +27,7 @@ from strandline.cluster_connections import (
     placement,
     zone_endpoints,
 )
+from strandline.cluster_keys import root_of
 from strandline.cluster_settings import ClusterSettings
 from strandline.settings import Settings
 
@@ -45,14 +50,24 @@ class ClusterServices:
     """Producer and reader of one process. Make it with `open`, which closes it at the end."""
 
     def __init__(
-        self, settings: Settings, index: CassandraIndex, blobs: S3Blobs, submitter: Submitter, keys: KeyRing
+        self,
+        settings: Settings,
+        cluster: ClusterSettings,
+        index: CassandraIndex,
+        blobs: S3Blobs,
+        submitter: Submitter,
+        keys: KeyRing,
     ) -> None:
         self.index, self.blobs, self.submitter = index, blobs, submitter
-        directory = BucketDirectory(index.reader, Age())
+        age = Age()
+        directory = BucketDirectory(index.reader, age)
+        identities = Directory(root_of(settings, cluster).credential, Secrets(keys))
+        partition = identity_partition_of(cluster.kafka.policy_partitions)
         self.ports = Ports(submitter, blobs, index.reader, directory, keys, settings.region)
         self.services = Services(
             producer=Producer(self.ports),
             reader=Reader(index.reader, directory, blobs),
+            identities=FreshIdentities(identities, index.reader, age, partition),
             region=settings.region,
             domains=settings.domains,
             customer_keys_over_http=settings.customer_keys_over_http,
@@ -79,7 +94,7 @@ async def open_services(
             submitter = KafkaSubmitter(kafka_connection(cluster.kafka))
             await submitter.start()
             stack.push_async_callback(submitter.close)
-        yield ClusterServices(settings, index, blobs, submitter, keys)
+        yield ClusterServices(settings, cluster, index, blobs, submitter, keys)
 
 
 def open_zone_blobs(cluster: ClusterSettings, keys: KeyRing) -> S3Blobs:

@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from access.credentials import load_root
 from ingest.producer import Producer
 from query.reader import Reader
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
-from strandline.services import EmbeddedServices, open_blobs
+from strandline.services import EmbeddedServices, open_blobs, root_of
 from strandline.settings import Settings
 
 
@@ -32,8 +31,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     data = DataDir(settings.data_dir)
     data.create()
     with data.lock():
-        secret = settings.root_secret_key
-        root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
+        root = root_of(settings, data)
         async with open_parts(settings, data) as (_, parts):
             yield Store(parts.services.producer, parts.services.reader, root.credential.principal.id)
 

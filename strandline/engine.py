@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from access.keyring import KeyRing
+from access.secrets import Secrets
 from bus.local import LocalPartitionLog, partition_directory
 from disk.files import Files
 from disk.room import Room
@@ -50,6 +51,7 @@ class Engine:
         self._stamps = HeadStamps(data.index / STAMPS_FILE)
         self._index = SqliteWriter(index_file(data), stamps=self._stamps, room=self._room())
         self.keys = KeyRing(data.keys)
+        Secrets(self.keys).prepare()
 
     async def abandon(self) -> None:
         """Let go of the index after a start that failed."""

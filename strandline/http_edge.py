@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from granian.constants import Interfaces
 
-from access.credentials import Root
 from access.sigv4 import Verifier
 from access.tokens import TokenVerifier
 from gateway.app import Application
@@ -49,7 +48,6 @@ class HttpEdge:
         self,
         settings: Settings,
         services: Services,
-        root: Root,
         metrics: Metrics,
         request_log: RequestLog | None,
         trouble: Callable[[], str],
@@ -58,7 +56,8 @@ class HttpEdge:
         self._settings = settings
         self.health = Health(trouble=trouble)
         domains = tuple(domain.lower() for domain in services.domains)
-        verifier = Verifier(root.identities, settings.region, domains=domains)
+        identities = services.identities.directory
+        verifier = Verifier(identities, settings.region, domains=domains)
         self._metrics = metrics
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)
@@ -68,7 +67,7 @@ class HttpEdge:
         rest = create_app(
             services=services,
             signatures=verifier,
-            tokens=TokenVerifier(root.identities),
+            tokens=TokenVerifier(identities),
             health=self.health,
             metrics=Exposition(metrics).text,
             observe=observe,

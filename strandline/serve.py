@@ -5,7 +5,7 @@ import logging
 import sys
 from functools import partial
 
-from access.credentials import Root, load_root
+from access.credentials import Root
 from gateway.operations import OPERATIONS
 from processors.request_log import RequestLog
 from strandline.announcement import announcement
@@ -17,7 +17,7 @@ from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
 from strandline.metrics import Metrics
 from strandline.runtime import tune_for_serving
-from strandline.services import EmbeddedServices, open_blobs
+from strandline.services import EmbeddedServices, open_blobs, root_of
 from strandline.settings import Settings
 from strandline.stopping import stop_on_signals
 from strandline.trouble import trouble
@@ -46,8 +46,7 @@ async def serve(settings: Settings) -> None:
     data.create()
     with data.lock() as lock:
         check_free(settings.s3_listen, settings.api_listen)
-        secret = settings.root_secret_key
-        root = load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)
+        root = root_of(settings, data)
         stopping = stop_on_signals()
         engine = Engine(settings, data)
         await engine.start()
@@ -76,7 +75,7 @@ async def _serve_here(
     await blobs.start()
     services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
     request_log = RequestLog(engine.record_audit) if settings.audit else None
-    edge = HttpEdge(settings, services.services, root, metrics, request_log, partial(trouble, metrics))
+    edge = HttpEdge(settings, services.services, metrics, request_log, partial(trouble, metrics))
     if request_log is not None:
         request_log.start()
     await edge.start()

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from access.credentials import Root, load_root
+from access.directory import Directory
 from access.keyring import KeyRing
+from access.secrets import Secrets
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from disk.files import Files
@@ -14,6 +17,7 @@ from index.head_cache import HeadStamps
 from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
 from ingest.producer import Producer
+from query.identities import FreshIdentities
 from query.reader import Reader
 from strandline.data_dir import DataDir
 from strandline.settings import Settings
@@ -46,10 +50,12 @@ class EmbeddedServices:
         self._index = SqliteReader(index_file(data), self._stamps)
         self._generation = GenerationCounter(data.index / GENERATION_FILE)
         directory = BucketDirectory(self._index, self._generation)
+        identities = Directory(root_of(settings, data).credential, Secrets(keys))
         self.ports = Ports(submitter, blobs, self._index, directory, keys, settings.region)
         self.services = Services(
             producer=Producer(self.ports),
             reader=Reader(self._index, directory, blobs),
+            identities=FreshIdentities(identities, self._index, self._generation),
             region=settings.region,
             domains=settings.domains,
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
@@ -65,3 +71,10 @@ class EmbeddedServices:
 def index_file(data: DataDir) -> Path:
     """The SQLite file of the live index."""
     return data.index / "index.sqlite"
+
+
+def root_of(settings: Settings, data: DataDir) -> Root:
+    """The operator's credentials: those of the settings, else those kept in the data folder. Raises
+    ConfigurationError."""
+    secret = settings.root_secret_key
+    return load_root(data.keys, settings.root_access_key, secret.get_secret_value() if secret else None)

@@ -9,7 +9,6 @@ import socket
 import sys
 from functools import partial
 
-from access.credentials import load_root
 from access.keyring import KeyRing
 from bus.remote import connect_submitter
 from processors.request_log import RequestLog
@@ -53,17 +52,13 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the whole group; the parent decides
     data = DataDir(settings.data_dir)
     keys = KeyRing(data.keys)
-    secret = settings.root_secret_key
-    root = load_root(
-        data.keys, settings.root_access_key, secret.get_secret_value() if secret else None, create=False
-    )
     submitter = await connect_submitter(connection, lose_sequencer)
     blobs = open_blobs(settings, data, keys)
     await blobs.start()
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
     request_log = RequestLog(submitter.record) if settings.audit else None
     metrics = open_metrics(settings, data, number)
-    edge = HttpEdge(settings, services.services, root, metrics, request_log, partial(trouble, metrics))
+    edge = HttpEdge(settings, services.services, metrics, request_log, partial(trouble, metrics))
     if request_log is not None:
         request_log.start()
     await edge.start()

@@ -24,6 +24,7 @@ class Store:
         self.ports = services.ports
         self.producer: Producer = services.services.producer
         self.reader: Reader = services.services.reader
+        self.identities = services.services.identities
 
 
 @asynccontextmanager

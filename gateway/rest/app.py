@@ -68,6 +68,7 @@ def create_app(
         observe=observe,
         inside=inside or InProgress(),
         pace=services.pace,
+        identities=services.identities,
         roles=roles,
         hsts_seconds=hsts_seconds,
     )

@@ -7,13 +7,14 @@ from urllib.parse import unquote_plus
 
 from fastapi import Request
 
+from gateway.own_account import is_operator
 from gateway.request import Services
 from gateway.rest.authentication import Authentication
 from gateway.rest.object_headers import refuse_s3_headers
 from gateway.routing import check_key
 from ingest.producer import Producer
 from query.reader import Reader
-from schemas.errors import InvalidArgument, InvalidRequest, InvalidURI
+from schemas.errors import AccessDenied, InvalidArgument, InvalidRequest, InvalidURI
 from schemas.events import Origin
 
 STATE = "strandline"  # where in the ASGI scope the edge keeps what it knows of a request
@@ -86,6 +87,8 @@ def calling(operation: str) -> Callable[[Request], Call]:
         progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
         caller = authentication.caller(request, headers)
         progress.principal = caller.principal.id
+        if not is_operator(caller.principal, services.identities.directory.root.principal):
+            raise AccessDenied("the REST API is for the operator of the store: the root of its own account")
         refuse_s3_headers(headers)
         _refuse_unknown_parameters(request)
         origin = Origin(progress.request_id, caller.principal.id, progress.source, operation)

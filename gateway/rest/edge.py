@@ -18,6 +18,7 @@ from gateway.rest.call import STATE, Progress, strict_text
 from gateway.rest.health import PATHS, Health
 from gateway.rest.problem import NOT_READY, problem, problem_of
 from gateway.roles import BOTH, Roles, elsewhere
+from query.identities import FreshIdentities
 from schemas.errors import StorageFull
 from schemas.ids import uuid7
 
@@ -36,6 +37,7 @@ class Edge:
         observe: Observe,
         inside: InProgress,
         pace: Pace,
+        identities: FreshIdentities,
         roles: Roles = BOTH,
         hsts_seconds: int = 0,
     ) -> None:
@@ -44,6 +46,7 @@ class Edge:
         self._observe = observe
         self._inside = inside
         self._roles = roles
+        self._identities = identities
         self._pace = pace
         self._connections = Connections(pace)
         self._always = [(name.encode(), value.encode()) for name, value in hsts_headers(hsts_seconds)]
@@ -129,6 +132,8 @@ class Edge:
             refusal = problem(SLOW_DOWN, detail, progress.request_name, {"retry-after": "1"})
         elif not self._roles.serve_method(scope["method"]) and not scope["path"].startswith(DOCUMENTATION):
             raise elsewhere(f"{scope['method']} {scope['path']}", self._roles)
+        elif self._identities.stale:
+            await self._identities.refresh()
         await (refusal or self._app)(scope, receive, send)
 
 

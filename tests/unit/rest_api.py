@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from access.identity import Credential, Principal
 from access.sigv4 import Verifier
 from access.tokens import TokenVerifier, issue_token
 from gateway.in_progress import InProgress
@@ -20,15 +19,6 @@ from gateway.rest.health import Health
 from tests.asgi import AsgiClient
 from tests.store import embedded_store
 
-ROOT = Credential("ROOT", "a-secret-of-the-root", Principal("f" * 64, "root", "ROOT"))
-
-
-class OneIdentity:
-    """Only the root has an access key."""
-
-    def credential(self, access_key: str) -> Credential | None:
-        return ROOT if access_key == ROOT.access_key else None
-
 
 class RestApi:
     """Clients with and without a token, and what the application reported."""
@@ -36,12 +26,14 @@ class RestApi:
     def __init__(self, services: Services) -> None:
         self.health = Health()
         self.observed: list[tuple[Any, ...]] = []
+        identities = services.identities.directory
+        self.root = identities.root
         self.app = create_app(
-            services, Verifier(OneIdentity()), TokenVerifier(OneIdentity()), self.health,
+            services, Verifier(identities), TokenVerifier(identities), self.health,
             lambda: b"strandline_up 1\n", lambda *told: self.observed.append(told), "0.1", InProgress(8),
         )  # fmt: skip
         self.health.ready()
-        token = issue_token(ROOT, time.time())
+        token = issue_token(self.root, time.time())
         self.call = AsgiClient(self.app, {"authorization": f"Bearer {token}"})
         self.anonymous = AsgiClient(self.app)
 
@@ -50,7 +42,7 @@ class RestApi:
 async def rest_api(folder: Path, pace: Pace = DEFAULT_PACE) -> AsyncIterator[RestApi]:
     """The API over a new store with one bucket, "photos"."""
     async with embedded_store(folder) as store:
-        api = RestApi(Services(store.producer, store.reader, pace=pace))
+        api = RestApi(Services(store.producer, store.reader, store.identities, pace=pace))
         made = await api.call("POST", "/buckets", json_body={"name": "photos"})
         assert made.status == 201, made.body
         yield api

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from access.credentials import load_root
+from access.directory import Directory
+from access.keyring import KeyRing
+from access.secrets import Secrets
 from access.tokens import TokenVerifier
 from ingest.payload import Payload
 from processors.request_log import RequestLog
@@ -116,12 +119,14 @@ def test_fsck_names_a_missing_master_key_and_makes_none(
 
 def test_a_token_is_good_for_the_api(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["token", "--data-dir", str(data), "--lifetime", "2h"]
-    assert main(arguments) == 2  # no server has made credentials here yet
+    (data / "keys" / "root-credentials.json").unlink()
+    assert main(arguments) == 2
     assert "has the server been started" in capsys.readouterr().err
     root = load_root(data / "keys")
     assert main(arguments) == 0
     token = capsys.readouterr().out.strip()
-    assert TokenVerifier(root.identities).verify(token).id == root.credential.principal.id
+    directory = Directory(root.credential, Secrets(KeyRing(data / "keys")))
+    assert TokenVerifier(directory).verify(token).id == root.credential.principal.id
 
 
 def test_credentials_are_printed_for_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +134,8 @@ def test_credentials_are_printed_for_a_shell(tmp_path: Path, capsys: pytest.Capt
     arguments = ["credentials", "--data-dir", str(folder), "--s3-listen", ":9009"]
     assert main(arguments) == 2  # no such folder
     fill(folder)
-    assert main(arguments) == 2  # no server has made credentials here yet
+    (folder / "keys" / "root-credentials.json").unlink()
+    assert main(arguments) == 2
     told = capsys.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 2)
     assert "no credentials in" in told.err

@@ -50,12 +50,6 @@ def test_given_credentials_are_not_written_down(tmp_path: Path) -> None:
     assert "correct-horse-battery" not in (tmp_path / ACCOUNT_FILE).read_text()
 
 
-def test_lookup(tmp_path: Path) -> None:
-    root = load_root(tmp_path)
-    assert root.identities.credential(root.credential.access_key) == root.credential
-    assert root.identities.credential("somebody") is None
-
-
 @pytest.mark.parametrize(
     ("access_key", "secret_key", "message"),
     [

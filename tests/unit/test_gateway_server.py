@@ -34,13 +34,16 @@ from tests.server import free_port
 OWNER = "f" * 64
 
 
+CREDENTIAL = Credential("AK", "SK", Principal(OWNER, "root", "AK"))
+
+
 class Identities:
     """One access key."""
 
     def credential(self, access_key: str) -> Credential | None:
         if access_key != "AK":
             return None
-        return Credential("AK", "SK", Principal(OWNER, "root", "AK"))
+        return CREDENTIAL
 
 
 class Finished(NamedTuple):
@@ -129,7 +132,10 @@ def serve(
         reports = Reports()
         inside = InProgress(3)
         reader: Any = NoBuckets()
-        services = Services(None, reader, domains=domains, pace=pace)  # type: ignore[arg-type]
+        identities: Any = SimpleNamespace(
+            stale=False, directory=SimpleNamespace(root=SimpleNamespace(principal=CREDENTIAL.principal))
+        )
+        services = Services(None, reader, identities, domains=domains, pace=pace)  # type: ignore[arg-type]
         application = Application(
             services,
             Registry(handlers),

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from access.tokens import issue_token
 from gateway.rest.problem import codes
 from schemas.errors import BlobCorrupt, InvalidBucketName, StorageFull
-from tests.unit.rest_api import ROOT, RestApi, with_api
+from tests.unit.rest_api import RestApi, with_api
 
 DOCS = Path(__file__).parents[2] / "docs"
 OBJECTS = "/buckets/photos/objects"
@@ -136,10 +136,12 @@ async def test_several_bad_parameters_are_all_named(api: RestApi) -> None:
 
 
 # --- who calls -----------------------------------------------------------------------------------------
-def signed(method: str, target: str, body: bytes = b"", query: bool = False) -> tuple[str, dict[str, str]]:
+def signed(
+    api: RestApi, method: str, target: str, body: bytes = b"", query: bool = False
+) -> tuple[str, dict[str, str]]:
     """Target and headers as botocore signs them."""
     request = AWSRequest(method, f"http://localhost{target}", {"Host": "localhost"}, data=body)
-    credentials = Credentials(ROOT.access_key, ROOT.secret_key)
+    credentials = Credentials(api.root.access_key, api.root.secret_key)
     signer = S3SigV4QueryAuth if query else S3SigV4Auth
     signer(credentials, "s3", "us-east-1").add_auth(request)
     headers = {name.lower(): str(value) for name, value in request.headers.items()}
@@ -149,20 +151,20 @@ def signed(method: str, target: str, body: bytes = b"", query: bool = False) -> 
 @with_api
 async def test_signature_version_4(api: RestApi) -> None:
     for key in ("plain", "a%20b/%C3%BC", "a//b"):
-        target, headers = signed("PUT", f"{OBJECTS}/{key}", b"hello")
+        target, headers = signed(api, "PUT", f"{OBJECTS}/{key}", b"hello")
         put = await api.anonymous("PUT", target, b"hello", headers)
         assert put.status == 200, put.body
-        target, headers = signed("GET", f"{OBJECTS}/{key}", query=True)
+        target, headers = signed(api, "GET", f"{OBJECTS}/{key}", query=True)
         assert "X-Amz-Signature" in target
         assert (await api.anonymous("GET", target)).body == b"hello"
-    target, headers = signed("PUT", f"{OBJECTS}/k", b"hello")
+    target, headers = signed(api, "PUT", f"{OBJECTS}/k", b"hello")
     tampered = await api.anonymous("PUT", target, b"jello", headers)
     assert_problem(tampered, 400, "XAmzContentSHA256Mismatch")
     assert_problem(
         await api.anonymous("PUT", f"{OBJECTS}/other", b"hello", headers), 403, "SignatureDoesNotMatch"
     )
     body = b'{"name": "signed"}'
-    target, headers = signed("POST", "/buckets", body)
+    target, headers = signed(api, "POST", "/buckets", body)
     assert_problem(
         await api.anonymous("POST", target, b'{"name": "forged"}', headers), 400, "XAmzContentSHA256Mismatch"
     )
@@ -174,7 +176,7 @@ async def test_who_is_not_let_in(api: RestApi) -> None:
     nobody = await api.anonymous("GET", "/buckets")
     assert_problem(nobody, 401, "AccessDenied")
     assert nobody.headers["www-authenticate"] == "Bearer"
-    expired = issue_token(ROOT, time.time() - 7200, 3600)
+    expired = issue_token(api.root, time.time() - 7200, 3600)
     for token in ("", "nonsense", expired, expired[:-4] + "AAAA"):
         headers = {"authorization": f"Bearer {token}"}
         assert_problem(await api.anonymous("GET", "/buckets", headers=headers), 401, "InvalidToken")
@@ -303,7 +305,7 @@ async def test_every_request_is_reported_once(api: RestApi) -> None:
     last = api.observed[-1]
     assert last[5] == len(missing.body)
     assert 0 < last[6] < 60
-    assert last[7] == ROOT.principal.id
+    assert last[7] == api.root.principal.id
     assert last[8] == "127.0.0.1"
     assert last[9] == missing.headers["x-request-id"]
 
