@@ -7,13 +7,14 @@ import logging
 import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 from access.identity import ANONYMOUS
 from access.sigv4 import Verifier
+from gateway.access_record import access_record
 from gateway.acl_request import WRITES, acl_of_write
 from gateway.acl_xml import ACL_HEADERS
 from gateway.configurations.cors import cors_headers
@@ -31,6 +32,8 @@ from gateway.routing import check_key, parse_query, split_host, split_path
 from gateway.streaming import send_stream
 from gateway.unbuilt import EXPECTED_OWNER, UNUSUAL, check_unbuilt
 from gateway.xml_errors import error_document, error_headers
+from schemas.access_record import AccessRecord
+from schemas.configurations.logging import LOGGING
 from schemas.errors import AccessDenied, InvalidArgument, RequestHeaderTooLarge, StorageFull, StrandlineError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
 # Takes: operation, bucket, key, status, bytes in, bytes out, seconds, principal id, source, request id (hex),
 # error code ("" when there was none).
 Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str], None]
+LogAccess = Callable[[AccessRecord], None]
 
 _SERVER = ("server", "Strandline")
 _XML = ("content-type", "application/xml")
@@ -56,11 +60,12 @@ class Application:
     """Answers S3 requests. `observe` is called once for each, after its answer has gone out.
 
     hsts_seconds  how long browsers may use HTTPS only (RFC 6797); 0 says nothing
+    log_access    is told of every request to a bucket that has an access log
     """
 
     __slots__ = (
-        "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_observe",
-        "_operator", "_prefix", "_registry", "_services", "_verifier",
+        "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_log_access",
+        "_observe", "_operator", "_prefix", "_registry", "_services", "_verifier",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +76,7 @@ class Application:
         observe: Observe | None = None,
         inside: InProgress | None = None,
         hsts_seconds: int = 0,
+        log_access: LogAccess | None = None,
     ) -> None:
         self._services = services
         self._identities = services.identities
@@ -78,6 +84,7 @@ class Application:
         self._registry = registry
         self._verifier = verifier
         self._observe = observe
+        self._log_access = log_access
         self._domains = tuple(domain.lower() for domain in services.domains)
         # Request ids: random for the process, counted within it. Unique, and cheaper than random ones.
         self._prefix = os.urandom(8)
@@ -128,6 +135,7 @@ class Application:
             headers.extend(self._always)
             if request is not None and "expect" in request.headers:
                 _mind_expectation(request, headers)
+            answered = perf_counter()
             if chunks is not None:
                 sent, code = await send_stream(
                     self._connections, scope, protocol, status, headers, body, chunks, request_id
@@ -142,6 +150,14 @@ class Application:
             inside.ended()
         if self._observe is not None:
             self._report(request, scope, status, sent, perf_counter() - started, request_id, code)
+        if self._log_access is not None and request is not None:
+            bucket = self._services.reader.remembered_bucket(request.bucket)
+            if bucket is not None and LOGGING.name in bucket.configurations:
+                record = access_record(
+                    request, bucket, headers, status, code, sent, perf_counter() - started,
+                    answered - started, time(), scope.http_version, self._host_id,
+                )  # fmt: skip
+                self._log_access(record)
 
     # --- in ------------------------------------------------------------------------------------------
     def _read(self, scope: Scope, protocol: HTTPProtocol, request_id: bytes) -> Request:

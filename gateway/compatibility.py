@@ -52,7 +52,8 @@ NOTES: dict[str, str] = {
     "PutBucketAccelerateConfiguration": "Kept and given back. There is no edge network that would speed "
     "anything up.",
     "PutBucketEncryption": "AES256 only; keys of a KMS are refused.",
-    "PutBucketLogging": "Validated, kept and given back, without TargetGrants. **Nothing is delivered yet.**",
+    "PutBucketLogging": "Logs are delivered in S3's format, every access_log_seconds. TargetGrants are "
+    "refused: logs belong to the target bucket's owner.",
     "PutBucketNotificationConfiguration": "Validated, kept and given back; destinations are not asked "
     "whether they exist. **Nothing is sent yet.**",
     "PutBucketRequestPayment": "Kept and given back. Nobody is charged for anything.",

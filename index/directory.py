@@ -85,6 +85,10 @@ class BucketDirectory:
             return self._buckets[name]
         return await self.refresh(name)
 
+    def remembered(self, name: str) -> Bucket | None:
+        """The bucket as it was last read here, which may be a while ago; None when it is not remembered."""
+        return self._buckets.get(name)
+
     async def refresh(self, name: str) -> Bucket | None:
         """The bucket of that name, read from the index now. Names without a bucket are not remembered."""
         generation = self._read_generation()

@@ -1,4 +1,5 @@
-"""Collects what every request did and hands it to the audit topic in batches.
+"""Collects what every request did and hands it to the audit topic in batches: records for the audit trail,
+and of requests to buckets that have an access log, records for that.
 
 `observe` is on the way of every request, so it only appends a tuple; encoding happens per batch. The
 queue is bounded: records beyond it are not kept, and the count of them goes into the next batch.
@@ -11,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from schemas.access_record import AccessRecord, weight
 from schemas.errors import StrandlineError
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 BATCH_SECONDS = 0.25
 BATCH_RECORDS = 2000  # of at most about 3 KiB each, so a batch stays far below what the log takes at once
 QUEUE_RECORDS = 200_000
+# Of access logs: bytes of one batch, beside the last record in it, and of all that wait.
+ACCESS_BATCH_BYTES = 256 * 1024
+ACCESS_QUEUE_BYTES = 32 * 1024 * 1024
 
 
 class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,28 +46,53 @@ class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RequestBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One record of the audit topic. `lost` counts the requests that could not be kept before it."""
+    """One record of the audit topic. `lost` counts the requests that could not be kept before it; `access` is
+    for access logs."""
 
     records: list[RequestRecord]
     lost: int = 0
+    access: list[AccessRecord] = []
+
+
+class _AccessBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The same, read for access logs only."""
+
+    records: msgspec.Raw
+    lost: int = 0
+    access: list[AccessRecord] = []
 
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RequestBatch)
+_access_decoder = msgspec.msgpack.Decoder(_AccessBatch)
 
 
 def decode_batch(payload: bytes) -> RequestBatch:
     return _decoder.decode(payload)
 
 
+def decode_access(payload: bytes) -> list[AccessRecord]:
+    """What a batch says for access logs."""
+    return _access_decoder.decode(payload).access
+
+
 class RequestLog:
     """`publish` appends one encoded batch to the audit topic; what it raises is told, and the records are
-    kept for the next time."""
+    kept for the next time.
 
-    def __init__(self, publish: Callable[[bytes], None], now: Callable[[], float] = time.time) -> None:
+    audited  there is an audit trail; else only records for access logs are kept
+    """
+
+    def __init__(
+        self, publish: Callable[[bytes], None], now: Callable[[], float] = time.time, audited: bool = True
+    ) -> None:
         self._publish = publish
         self._now = now
+        self.audited = audited
         self._records: list[tuple[object, ...]] = []
+        self._access: list[AccessRecord] = []
+        self._access_bytes = 0
+        self._access_lost = 0
         self._lost = 0
         self._waiting = False  # records could not be published the last time
         self._task: asyncio.Task[None] | None = None
@@ -95,22 +125,45 @@ class RequestLog:
             )
         )  # fmt: skip
 
+    def access(self, record: AccessRecord) -> None:
+        """A request to a bucket with an access log is finished. S3 promises its logs on a best-effort basis:
+        what finds no place in the queue is left out."""
+        if self._access_bytes >= ACCESS_QUEUE_BYTES:
+            self._access_lost += 1
+            return
+        self._access.append(record)
+        self._access_bytes += weight(record)
+
     def flush(self) -> None:
         """Publish what was collected; what cannot be published now is kept for the next time."""
-        while self._records or self._lost:
-            batch = self._records[:BATCH_RECORDS]
+        if self._access_lost:
+            log.error("%d requests are missing from access logs: too many waited", self._access_lost)
+            self._access_lost = 0
+        while self._records or self._lost or self._access:
+            batch, access = self._records[:BATCH_RECORDS], self._next_access()
+            content = (batch, self._lost, access) if access else (batch, self._lost)
             try:
-                self._publish(_encoder.encode((batch, self._lost)))
+                self._publish(_encoder.encode(content))
             except StrandlineError as error:
                 if not self._waiting:
                     log.error("audit records wait in memory: %s", error.message)
                 self._waiting = True
                 return
             del self._records[: len(batch)]
+            del self._access[: len(access)]
+            self._access_bytes -= sum(map(weight, access))
             self._lost = 0
             if self._waiting:
                 log.warning("audit records are written again")
                 self._waiting = False
+
+    def _next_access(self) -> list[AccessRecord]:
+        size = 0
+        for number, record in enumerate(self._access):
+            if size >= ACCESS_BATCH_BYTES:
+                return self._access[:number]
+            size += weight(record)
+        return self._access[:]
 
     async def stop(self) -> None:
         if self._task is not None:

@@ -38,6 +38,10 @@ class Reader:
             raise NoSuchBucket("The specified bucket does not exist", BucketName=name)
         return bucket
 
+    def remembered_bucket(self, name: str) -> Bucket | None:
+        """The bucket as this process read it last, without asking anybody; None when it does not remember."""
+        return self._directory.remembered(name)
+
     def buckets(self, prefix: str = "", after: str = "", limit: int = 10_000) -> Awaitable[list[Bucket]]:
         """Buckets in order of their names, those after `after`."""
         return self._index.buckets(prefix, after, limit)

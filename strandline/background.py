@@ -5,12 +5,15 @@ import asyncio
 import contextlib
 import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 
 from bus.positions import Positions
+from bus.remote import serve_worker
 from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
+from processors.access_logger import ACCESS_LOGGER
 from processors.audit_trail import read_head
 from processors.bucket_keeper import BucketKeeper
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
@@ -76,10 +79,14 @@ class Background:
     async def _keep_processors(self) -> None:
         """Run the processors' process, again when it ends by itself."""
         while not self._stopping:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "strandline.processors_role", str(self._engine.started_at),
-                stdin=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "strandline.processors_role",
+                    str(self._engine.started_at), str(theirs.fileno()),
+                    stdin=asyncio.subprocess.PIPE, pass_fds=[theirs.fileno()],
+                )  # fmt: skip
+            await serve_worker(ours, self._engine.submitter, self._engine.record_audit)
             assert self._process.stdin is not None
             bare = self._settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})
             with contextlib.suppress(RuntimeError, OSError):  # it has ended already, as is seen below
@@ -122,15 +129,19 @@ class Background:
         logs = self._engine.logs
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            collected = Positions(str(self._data.consumers)).get(COLLECTOR, FACTS, 0)
+            positions = Positions(str(self._data.consumers))
+            collected = positions.get(COLLECTOR, FACTS, 0)
             self._lag(COLLECTOR, logs[FACTS].end_offset - collected)
             keep = collected
+            keep_requests = positions.get(ACCESS_LOGGER, AUDIT, 0)
+            self._lag(ACCESS_LOGGER, logs[AUDIT].end_offset - keep_requests)
             if self._settings.audit:
                 audited = read_head(self._data.audit).sources
                 self._lag(AUDITOR, logs[FACTS].end_offset - audited.get(FACTS, 0))
                 keep = min(keep, audited.get(FACTS, 0))
-                logs[AUDIT].drop_before(audited.get(AUDIT, 0))
+                keep_requests = min(keep_requests, audited.get(AUDIT, 0))
             logs[FACTS].drop_before(keep)
+            logs[AUDIT].drop_before(keep_requests)
             for topic in (OBJECT_VERSIONS, POLICIES, FACTS, AUDIT):
                 self._metrics.set(gauge("log_end_offset", topic), logs[topic].end_offset)
             for topic, position in (await self._engine.applied()).items():

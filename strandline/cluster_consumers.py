@@ -1,7 +1,8 @@
-"""The processors that live on facts in a cluster, on faust: the auditor and the collector.
+"""The processors that live on facts and records of requests in a cluster, on faust: the auditor, the
+collector and the access logger.
 
 Each of them runs in one worker of the cluster, on a data folder that keeps its place: `audit/` is the trail,
-`consumers/` how far the collector has come.
+`consumers/` how far the others have come.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from contextlib import AsyncExitStack
 
 from access.keyring import KeyRing
 from bus.positions import Positions
+from processors.access_logger import ACCESS_LOGGER, AccessLoggerPartition
 from processors.audit_trail import AuditTrail
 from processors.auditor import Auditor, AuditorPartition
 from processors.collecting import CollectorPartition
@@ -19,8 +21,9 @@ from processors.collector import Collector
 from processors.faust_runner import FaustRunner
 from processors.runner import MakeProcessor
 from schemas.events import AUDIT, FACTS
+from strandline.access_logs import AccessLogs
 from strandline.cluster_connections import client_context, kafka_connection
-from strandline.cluster_services import open_zone_blobs
+from strandline.cluster_services import open_services, open_zone_blobs
 from strandline.cluster_settings import ClusterSettings
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
@@ -49,8 +52,11 @@ async def start_consumers(
     stack.enter_context(only_consumer(data))
     if AUDITOR in names:
         await _start_auditor(settings, cluster, data, stack)
+    positions = Positions(str(data.consumers))
     if COLLECTOR in names:
-        await _start_collector(settings, cluster, data, keys, stack)
+        await _start_collector(settings, cluster, positions, keys, stack)
+    if ACCESS_LOGGER in names:
+        await _start_access_logger(settings, cluster, positions, keys, stack)
 
 
 async def _start_auditor(
@@ -72,12 +78,11 @@ async def _start_auditor(
 
 
 async def _start_collector(
-    settings: Settings, cluster: ClusterSettings, data: DataDir, keys: KeyRing, stack: AsyncExitStack
+    settings: Settings, cluster: ClusterSettings, positions: Positions, keys: KeyRing, stack: AsyncExitStack
 ) -> None:
     blobs = open_zone_blobs(cluster, keys)
     await blobs.start()
     stack.push_async_callback(blobs.close)
-    positions = Positions(str(data.consumers))
     collector = Collector(blobs, settings.gc_grace_seconds, time.time, log.error)
     stopping = asyncio.Event()
 
@@ -86,6 +91,26 @@ async def _start_collector(
 
     await _start(_runner(cluster, COLLECTOR, (FACTS,), make), stack)
     stack.callback(stopping.set)
+
+
+async def _start_access_logger(
+    settings: Settings,
+    cluster: ClusterSettings,
+    positions: Positions,
+    keys: KeyRing,
+    stack: AsyncExitStack,
+) -> None:
+    services = await stack.enter_async_context(open_services(settings, cluster, keys, writes=True))
+    logs = AccessLogs(
+        services.services.producer, services.services.reader, positions, settings.access_log_seconds
+    )
+    delivering = asyncio.create_task(told(logs.deliver_regularly(), log, "the delivery of access logs"))
+    stack.callback(delivering.cancel)
+
+    def make(_: str, partition: int) -> AccessLoggerPartition:
+        return logs.partition(partition)
+
+    await _start(_runner(cluster, ACCESS_LOGGER, (AUDIT,), make), stack)
 
 
 async def _start(runner: FaustRunner, stack: AsyncExitStack) -> None:

@@ -51,7 +51,7 @@ async def serve_in_cluster(settings: Settings, roles: Roles) -> None:
             open_services(settings, cluster, keys, writes=roles.ingest)
         )
         metrics = Metrics([operation.name for operation in OPERATIONS], (), GAUGES)
-        request_log = await _open_request_log(cluster, stack) if settings.audit else None
+        request_log = await _open_request_log(cluster, settings.audit, stack)
         watch = ClusterWatch(services, metrics)
         watching = asyncio.create_task(told(watch.run(), log, "the watch over the cluster"))
         stack.callback(watching.cancel)
@@ -88,10 +88,10 @@ class ClusterWatch:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _open_request_log(cluster: ClusterSettings, stack: AsyncExitStack) -> RequestLog:
+async def _open_request_log(cluster: ClusterSettings, audited: bool, stack: AsyncExitStack) -> RequestLog:
     topic = AuditTopic(kafka_connection(cluster.kafka), topic_plan(cluster.kafka))
     stack.push_async_callback(topic.close)
-    request_log = RequestLog(topic.publish)
+    request_log = RequestLog(topic.publish, audited=audited)
     request_log.start()
     stack.push_async_callback(request_log.stop)
     return request_log

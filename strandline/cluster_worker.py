@@ -4,6 +4,7 @@ materializer  applies events to the index; run several
 housekeeper   finishes, splits, repairs; of several one is at work
 auditor       writes the audit trail into its data folder; run one
 collector     frees bytes that nothing refers to, and keeps its place in its data folder; run one
+access-logger delivers access logs, and keeps its place in its data folder; run one
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from contextlib import AsyncExitStack
 
 from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
 from index.cassandra.index import CassandraIndex
+from processors.access_logger import ACCESS_LOGGER
 from processors.materializing import MaterializerPartition
 from processors.runner import Runner
 from schemas.errors import ConfigurationError
@@ -26,7 +28,7 @@ from strandline.stopping import stop_on_signals
 
 MATERIALIZERS = "materializers"
 MATERIALIZER, HOUSEKEEPER = "materializer", "housekeeper"
-PROCESSORS = (MATERIALIZER, HOUSEKEEPER, AUDITOR, COLLECTOR)
+PROCESSORS = (MATERIALIZER, HOUSEKEEPER, AUDITOR, COLLECTOR, ACCESS_LOGGER)
 LOOK_SECONDS = 1.0
 
 
@@ -52,7 +54,7 @@ async def work_in_cluster(settings: Settings, processors: frozenset[str]) -> Non
             housekeepers.start(Housekeeper(settings, cluster, index, keys).keep_house)
             stack.push_async_callback(housekeepers.close)
             groups.append(housekeepers)
-        if consumers := processors & {AUDITOR, COLLECTOR}:
+        if consumers := processors & {AUDITOR, COLLECTOR, ACCESS_LOGGER}:
             await start_consumers(consumers, settings, cluster, keys, stack)
         print(f"Strandline {__version__}: {', '.join(sorted(processors))}, in a cluster", flush=True)
         await _until_stopped(stopping, groups)

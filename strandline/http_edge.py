@@ -49,7 +49,7 @@ class HttpEdge:
         settings: Settings,
         services: Services,
         metrics: Metrics,
-        request_log: RequestLog | None,
+        request_log: RequestLog,
         trouble: Callable[[], str],
         roles: Roles = BOTH,
     ) -> None:
@@ -62,7 +62,13 @@ class HttpEdge:
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)
         s3 = Application(
-            services, Registry(handlers(), roles), verifier, observe, self._inside, settings.tls_hsts_seconds
+            services,
+            Registry(handlers(), roles),
+            verifier,
+            observe,
+            self._inside,
+            settings.tls_hsts_seconds,
+            request_log.access,
         )
         rest = create_app(
             services=services,
@@ -135,10 +141,10 @@ class HttpEdge:
             await asyncio.sleep(GAUGE_SECONDS)
 
 
-def _observer(metrics: Metrics, request_log: RequestLog | None) -> Callable[..., None]:
+def _observer(metrics: Metrics, request_log: RequestLog) -> Callable[..., None]:
     """One call per finished request, for the counters and the audit trail."""
     count = metrics.request
-    if request_log is None:
+    if not request_log.audited:
 
         def observe(
             operation: str, bucket: str, key: str, status: int, bytes_in: int, bytes_out: int,

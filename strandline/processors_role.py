@@ -1,8 +1,10 @@
-"""The processors that live on facts, in a process of their own: auditor, collector, sweep.
+"""The processors that live on facts and on records of requests, in a process of their own: auditor,
+collector, sweep, access logger.
 
-`python -m strandline.processors_role STARTED_AT`, started by `strandline.background` only. They read the
-logs beside the writer, so they cost the requests no time on the event loop. Their durable places (the
-audit trail's head, the collector's position) are files that the engine's process looks at.
+`python -m strandline.processors_role STARTED_AT FD`, started by `strandline.background` only. They read the
+logs beside the writer, so they cost the requests no time on the event loop; what they write goes to the
+sequencer over a socket pair, as a worker's does. Their durable places (the audit trail's head, positions) are
+files that the engine's process looks at.
 """
 
 import asyncio
@@ -11,20 +13,23 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
 
 from access.keyring import KeyRing
-from bus.contract import Record
+from bus.contract import Record, Submitter
 from bus.local import LogReader
 from bus.positions import Positions
+from bus.remote import connect_submitter
 from disk.files import Files
 from disk.room import Room
 from index.sqlite.reader import SqliteReader
 from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.auditor import Auditor
 from processors.collector import Collector
+from processors.runner import PASSING
 from schemas.errors import (
     BlobMissing,
     OffsetOutOfRange,
@@ -35,13 +40,14 @@ from schemas.errors import (
 from schemas.events import AUDIT, FACTS
 from schemas.facts import decode_fact
 from schemas.manifest import Manifest
+from strandline.access_logs import AccessLogs
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
 from strandline.logs import configure_logging
 from strandline.loops import told
 from strandline.outage import Outage
 from strandline.runtime import run
-from strandline.services import index_file, open_blobs
+from strandline.services import EmbeddedStore, index_file, open_blobs
 from strandline.settings import Settings
 from strandline.verification import open_log
 
@@ -61,17 +67,27 @@ class Processors:
 
     started_at  what was stored before that moment (Unix milliseconds) and is named by nothing is swept
     files       the file layer; fault tests put their own in
+    submitter   where events go; without it nothing that writes runs
     """
 
     def __init__(
-        self, settings: Settings, data: DataDir, started_at: int, files: Files | None = None
+        self,
+        settings: Settings,
+        data: DataDir,
+        started_at: int,
+        files: Files | None = None,
+        submitter: Submitter | None = None,
     ) -> None:
         self._settings = settings
         self._data = data
         self._started_at = started_at
         self._logs = {topic: open_log(data, topic, following=True) for topic in (AUDIT, FACTS)}
         self._positions = Positions(str(data.consumers), files)
-        self._blobs = open_blobs(settings, data, KeyRing(data.keys), files)
+        keys = KeyRing(data.keys)
+        self._blobs = open_blobs(settings, data, keys, files)
+        self._store = None
+        if submitter is not None:
+            self._store = EmbeddedStore(settings, data, submitter, self._blobs, keys)
         self._auditor = None
         if settings.audit:
             # A quarter stays the index's own: records come as long as there are events and requests.
@@ -89,6 +105,10 @@ class Processors:
         loops = [self._collect(), self._sweep()]
         if self._auditor is not None:
             loops.append(self._audit())
+        if self._store is not None:
+            seconds = self._settings.access_log_seconds
+            logs = AccessLogs(self._store.producer, self._store.reader, self._positions, seconds)
+            loops += [self._log_access(logs), logs.deliver_regularly()]
         tasks = [asyncio.create_task(told(loop, log, "a processor")) for loop in loops]
         await stopping.wait()
         for task in tasks:
@@ -101,6 +121,8 @@ class Processors:
             except StrandlineError as error:
                 log.error("audit records wait in the log: %s", error.message)
             self._auditor.close()
+        if self._store is not None:
+            self._store.close()
         await self._blobs.close()
 
     # --- the auditor -----------------------------------------------------------------------------------
@@ -130,6 +152,25 @@ class Processors:
             self._trail_cut = time.time()
             auditor.drop_before(int(self._trail_cut * 1000) - days * DAY_MILLISECONDS)
         return busy
+
+    # --- the access logger -----------------------------------------------------------------------------
+    async def _log_access(self, logs: AccessLogs) -> None:
+        source = open_log(self._data, AUDIT, following=True)
+        partition = logs.partition(0)
+        position = await partition.open()
+        outage = Outage(log, "records for access logs wait in the log", "access logs are written again")
+        while True:
+            records = _read_on(source, position, RECORDS[AUDIT])
+            try:
+                if records:
+                    await partition.handle(records)
+                    position = records[-1].offset + 1
+                outage.worked()
+            except PASSING as error:
+                outage.failed(error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            await asyncio.sleep(0 if records else AUDIT_SECONDS)
 
     # --- the collector ---------------------------------------------------------------------------------
     async def _collect(self) -> None:
@@ -202,8 +243,9 @@ def _read_on(source: LogReader, position: int, limit: int) -> list[Record]:
         return []
 
 
-async def work(settings: Settings, started_at: int) -> None:
-    """The process: until SIGTERM, or until standard input ends because the parent is gone."""
+async def work(settings: Settings, started_at: int, connection: socket.socket) -> None:
+    """The process: until SIGTERM, or until standard input ends because the parent is gone. Events go to the
+    sequencer over `connection`."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
@@ -211,7 +253,8 @@ async def work(settings: Settings, started_at: int) -> None:
     loop.add_reader(sys.stdin.fileno(), stopping.set)
     data = DataDir(settings.data_dir)
     with only_consumer(data):
-        await Processors(settings, data, started_at).run(stopping)
+        submitter = await connect_submitter(connection, stopping.set)
+        await Processors(settings, data, started_at, submitter=submitter).run(stopping)
 
 
 def main() -> int:
@@ -221,7 +264,7 @@ def main() -> int:
     settings = Settings.model_validate(json.loads(line))
     configure_logging(settings.log_level)
     try:
-        run(work(settings, int(sys.argv[1])))
+        run(work(settings, int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))))
     except StrandlineError as error:
         print(f"strandline: {error.message}", file=sys.stderr)
         return 1

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SIGNAL_SECONDS = 0.2  # for a signal to arrive here that has ended a worker already
 
 TOPICS = ("object-versions", "policies", "facts", "audit")
-CONSUMERS = ("auditor", "collector")
+CONSUMERS = ("auditor", "collector", "access-logger")
 GAUGES = (
     "requests_in_progress",
     LOG_STOPPED,
@@ -74,17 +74,15 @@ async def _serve_here(
     blobs = open_blobs(settings, data, engine.keys)
     await blobs.start()
     services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
-    request_log = RequestLog(engine.record_audit) if settings.audit else None
+    request_log = RequestLog(engine.record_audit, audited=settings.audit)
     edge = HttpEdge(settings, services.services, metrics, request_log, partial(trouble, metrics))
-    if request_log is not None:
-        request_log.start()
+    request_log.start()
     await edge.start()
     tune_for_serving()
     _announce(settings, data, engine, root)
     await stopping.wait()
     await edge.stop(settings.drain_seconds)
-    if request_log is not None:
-        await request_log.stop()
+    await request_log.stop()
     services.close()
     await blobs.close()
 

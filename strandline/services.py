@@ -40,32 +40,44 @@ def open_blobs(settings: Settings, data: DataDir, keys: KeyRing, files: Files | 
     )
 
 
-class EmbeddedServices:
-    """Producer and reader over one data folder, for one process."""
+class EmbeddedStore:
+    """What reads and writes one data folder, for one process; it knows nobody who may do so."""
 
     def __init__(
         self, settings: Settings, data: DataDir, submitter: Submitter, blobs: LocalBlobs, keys: KeyRing
     ) -> None:
         self._stamps = HeadStamps(data.index / STAMPS_FILE)
-        self._index = SqliteReader(index_file(data), self._stamps)
-        self._generation = GenerationCounter(data.index / GENERATION_FILE)
-        directory = BucketDirectory(self._index, self._generation)
+        self.index = SqliteReader(index_file(data), self._stamps)
+        self.generation = GenerationCounter(data.index / GENERATION_FILE)
+        directory = BucketDirectory(self.index, self.generation)
+        self.ports = Ports(submitter, blobs, self.index, directory, keys, settings.region)
+        self.producer = Producer(self.ports)
+        self.reader = Reader(self.index, directory, blobs)
+
+    def close(self) -> None:
+        self.index.close()
+        self.generation.close()
+        self._stamps.close()
+
+
+class EmbeddedServices:
+    """Producer, reader and identities over one data folder, for one process."""
+
+    def __init__(
+        self, settings: Settings, data: DataDir, submitter: Submitter, blobs: LocalBlobs, keys: KeyRing
+    ) -> None:
+        store = EmbeddedStore(settings, data, submitter, blobs, keys)
         identities = Directory(root_of(settings, data).credential, Secrets(keys))
-        self.ports = Ports(submitter, blobs, self._index, directory, keys, settings.region)
+        self.ports, self.close = store.ports, store.close
         self.services = Services(
-            producer=Producer(self.ports),
-            reader=Reader(self._index, directory, blobs),
-            identities=FreshIdentities(identities, self._index, self._generation),
+            producer=store.producer,
+            reader=store.reader,
+            identities=FreshIdentities(identities, store.index, store.generation),
             region=settings.region,
             domains=settings.domains,
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
             customer_keys_over_http=settings.customer_keys_over_http,
         )
-
-    def close(self) -> None:
-        self._index.close()
-        self._generation.close()
-        self._stamps.close()
 
 
 def index_file(data: DataDir) -> Path:

@@ -186,6 +186,13 @@ class Settings(BaseSettings):
     audit_keep_days: int = Field(
         default=90, ge=0, le=36500, description="Days that audit files are kept; 0 keeps them for ever."
     )
+    access_log_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        description="How long records of requests to buckets with access logging are collected before they "
+        "are written to the target bucket, seconds; sooner when there are many.",
+    )
     max_requests: int = Field(
         default=1024,
         ge=1,

@@ -56,18 +56,16 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     blobs = open_blobs(settings, data, keys)
     await blobs.start()
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
-    request_log = RequestLog(submitter.record) if settings.audit else None
+    request_log = RequestLog(submitter.record, audited=settings.audit)
     metrics = open_metrics(settings, data, number)
     edge = HttpEdge(settings, services.services, metrics, request_log, partial(trouble, metrics))
-    if request_log is not None:
-        request_log.start()
+    request_log.start()
     await edge.start()
     tune_for_serving()
     print(READY.decode(), flush=True)
     await stopping.wait()
     await _drain(edge, settings.drain_seconds, orphaned)
-    if request_log is not None:
-        await request_log.stop()
+    await request_log.stop()
     services.close()
     await blobs.close()
 

@@ -13,7 +13,7 @@ from compose.native.process import DidNotStart, Process
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE_SECONDS = 120
 ASK_SECONDS = 2.0
-FIRST_WORKER = "materializer,housekeeper,auditor,collector"  # it does what only one should do
+FIRST_WORKER = "materializer,housekeeper,auditor,collector,access-logger"  # it does what only one should do
 OTHER_WORKERS = "materializer,housekeeper"
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 PREPARATIONS = (("topics", "create"), ("schema", "migrate"))

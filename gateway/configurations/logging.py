@@ -1,4 +1,4 @@
-"""Access logging: kept and given back. Nothing delivers the logs yet."""
+"""Access logging: kept, given back, and in force: `gateway.access_record`, `processors.access_logger`."""
 
 from gateway.body import whole
 from gateway.configurations.resource import BODY_LIMIT, get

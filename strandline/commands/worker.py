@@ -5,7 +5,9 @@ import argparse
 from strandline.settings import Settings
 
 NAME = "worker"
-HELP = "in a cluster: apply the events of the log to the index, keep house, audit, collect"
+HELP = (
+    "in a cluster: apply the events of the log to the index, keep house, audit, collect, deliver access logs"
+)
 
 
 DEFAULT = "materializer,housekeeper"
@@ -17,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processors",
         metavar="NAMES",
         default=DEFAULT,
-        help=f"which of materializer, housekeeper, auditor, collector to run ({DEFAULT}); one worker of the "
-        "cluster should run the last two, which keep their places in its data folder",
+        help=f"which of materializer, housekeeper, auditor, collector, access-logger to run ({DEFAULT}); one "
+        "worker of the cluster should run the last three, which keep their places in its data folder",
     )
 
 
