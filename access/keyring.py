@@ -4,10 +4,9 @@ The ring lives outside log, index and snapshots. Removing the file of a bucket k
 wrapped, even what the log still holds; nothing here keeps a second copy.
 """
 
-import os
+import contextlib
 import re
 import secrets
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +15,14 @@ from awscrt.checksums import crc32c
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from disk.durable import sync_path, write_durably, write_synced
+from access.kms_keys import KmsKeys
+from access.master_sources import FileMaster, MasterSource
+from access.masters import Masters
+from disk.durable import sync_path, write_durably
 from schemas.errors import BlobCorrupt, ConfigurationError, KeyMissing
 from schemas.ids import uuid7
 from schemas.randomness import RandomTokens
 
-MASTER_HEADER = "strandline master key 1"
 BUCKET_KEY_MAGIC = b"SLbkey1\n"
 BUCKET_KEY_BYTES = 8 + 12 + 32 + 16 + 4  # magic, nonce, ciphertext, tag, crc32c
 DATA_KEY_CONTEXT = b"SLdkey1\n"
@@ -39,25 +40,35 @@ class KeyRing:
     RECHECK_SECONDS.
     """
 
-    def __init__(self, directory: Path | str, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._directory = Path(directory)
-        self._bucket_keys = self._directory / "bucket-keys"
+    def __init__(
+        self,
+        directory: Path | str,
+        *,
+        source: MasterSource | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.directory = Path(directory)
+        self._bucket_keys = self.directory / "bucket-keys"
         self._now = now
         self._ciphers: dict[str, tuple[AESGCM, float]] = {}
         self._nonces = RandomTokens(12)
         self._bucket_keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._master = AESGCM(self._load_master())
+        self.masters = Masters(self.directory, source or self._file())
+        self._refuse_other_master()
+        self.kms_keys = KmsKeys(self.directory, self.masters)
 
     def new_bucket_key(self) -> str:
         """Make a bucket key, durably; returns its id (32 hex digits)."""
         key_id = uuid7().hex()
-        self._make(key_id)
+        with self.masters.locked():
+            self._make(key_id)
         return key_id
 
     def ensure(self, key_id: str) -> None:
-        """Make the key of that id, which is nobody's bucket's, unless it is there. One process at a time."""
-        if not self._path(key_id).exists():
-            self._make(key_id)
+        """Make the key of that id, which is nobody's bucket's, unless it is there."""
+        with self.masters.locked():
+            if not self._path(key_id).exists():
+                self._make(key_id)
 
     def seal(self, key_id: str, content: bytes, context: bytes) -> bytes:
         """The content encrypted under that key and bound to the context, which must not be that of data keys:
@@ -73,16 +84,39 @@ class KeyRing:
             return None
 
     def _make(self, key_id: str) -> None:
-        key, nonce = secrets.token_bytes(32), secrets.token_bytes(12)
-        body = BUCKET_KEY_MAGIC + nonce + self._master.encrypt(nonce, key, key_id.encode())
-        write_durably(self._bucket_keys / key_id, body + crc32c(body).to_bytes(4, "little"))
+        key = secrets.token_bytes(32)
+        self._store(key_id, key)
         self._ciphers[key_id] = AESGCM(key), self._now() + RECHECK_SECONDS
+
+    def _store(self, key_id: str, key: bytes) -> None:
+        nonce = secrets.token_bytes(12)
+        body = BUCKET_KEY_MAGIC + nonce + self.masters.encrypt(nonce, key, key_id.encode())
+        write_durably(self._bucket_keys / key_id, body + crc32c(body).to_bytes(4, "little"))
+
+    def rewrap(self) -> int:
+        """Bring every key under the newest master, one after the other; returns how many were not.
+        Raises BlobCorrupt for one that no master opens, with the rest left for another time."""
+        count = 0
+        for path in sorted(self._bucket_keys.iterdir()):
+            if _KEY_ID.fullmatch(path.name):
+                with self.masters.locked(), contextlib.suppress(KeyMissing):
+                    count += self._rewrap(path)
+        return count + self.kms_keys.rewrap()
+
+    def _rewrap(self, path: Path) -> bool:
+        key = self._load(path.name)
+        body = path.read_bytes()[:-4]
+        if self.masters.is_newest(body[8:20], body[20:], path.name.encode()):
+            return False
+        self._store(path.name, key)
+        return True
 
     def erase(self, key_id: str) -> None:
         """Remove a bucket key for good: what it wrapped can never be read again. Harmless when repeated."""
-        self._ciphers.pop(key_id, None)
-        self._path(key_id).unlink(missing_ok=True)
-        sync_path(self._bucket_keys)
+        with self.masters.locked():  # or a key just being wrapped anew would come back
+            self._ciphers.pop(key_id, None)
+            self._path(key_id).unlink(missing_ok=True)
+            sync_path(self._bucket_keys)
 
     def wrap(self, key_id: str, data_key: bytes) -> bytes:
         """The data key encrypted under that bucket key: nonce (12) ‖ ciphertext (32) ‖ tag (16).
@@ -108,7 +142,7 @@ class KeyRing:
                 self._load(path.name)
             except (BlobCorrupt, KeyMissing) as damage:
                 findings.append(damage.message)
-        return findings
+        return findings + self.kms_keys.verify()
 
     def _cipher(self, key_id: str) -> AESGCM:
         entry = self._ciphers.get(key_id)
@@ -133,53 +167,45 @@ class KeyRing:
             stored = path.read_bytes()
         except FileNotFoundError:
             raise KeyMissing(f"bucket key {key_id} is not in the key ring") from None
-        body = stored[:-4]
-        if (
-            len(stored) != BUCKET_KEY_BYTES
-            or not body.startswith(BUCKET_KEY_MAGIC)
-            or crc32c(body) != int.from_bytes(stored[-4:], "little")
-        ):
+        if not _is_whole(stored):
             raise BlobCorrupt(f"{path}: the file of this bucket key is damaged")
+        body = stored[:-4]
         try:
-            return self._master.decrypt(body[8:20], body[20:], key_id.encode())
+            return self.masters.decrypt(body[8:20], body[20:], key_id.encode())
         except InvalidTag:
             raise BlobCorrupt(f"{path}: this bucket key was wrapped by another master key") from None
 
-    def _load_master(self) -> bytes:
-        path = self._directory / "master.key"
-        if not path.exists():
-            if any(self._bucket_keys.iterdir()) and not path.exists():
+    def _refuse_other_master(self) -> None:
+        """A wrong master must end the start: else new keys would be wrapped by it, old ones lost."""
+        for path in self._bucket_keys.iterdir():
+            if not _KEY_ID.fullmatch(path.name) or not _is_whole(path.read_bytes()):
+                continue
+            body = path.read_bytes()[:-4]
+            try:
+                self.masters.decrypt(body[8:20], body[20:], path.name.encode())
+            except InvalidTag:
                 raise ConfigurationError(
-                    f"{path} is missing, although bucket keys wrapped by it exist: restore it"
+                    f"the master key is not the one that the keys in {self.directory} are wrapped with: put "
+                    "that one back"
+                ) from None
+            return
+
+    def _file(self) -> FileMaster:
+        """The file of the master key. It is made when the ring is new; never for keys that another wraps."""
+        file = FileMaster(self.directory)
+        if not file.path.exists():
+            if any(self._bucket_keys.iterdir()) and not file.path.exists():
+                raise ConfigurationError(
+                    f"{file.path} is missing, although bucket keys wrapped by it exist: restore it"
                 )
-            _create_master(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ConfigurationError(f"{path} may be read by others (mode {mode:04o}): set its mode to 0600")
-        return _parse_master(path)
+            file.create()
+        return file
 
 
-def _parse_master(path: Path) -> bytes:
-    lines = path.read_bytes().split(b"\n")
-    try:
-        header, key, check = lines[0].decode(), bytes.fromhex(lines[1].decode()), int(lines[2], 16)
-    except (ValueError, IndexError):
-        raise ConfigurationError(f"{path} is not a master key file: restore it from a backup") from None
-    if header != MASTER_HEADER or len(key) != 32 or check != crc32c(key):
-        raise ConfigurationError(f"{path} is damaged: restore it from a backup")
-    return key
-
-
-def _create_master(path: Path) -> None:
-    """Make the file, whole or not at all; of two processes that start at once, the first one's stays."""
-    key = secrets.token_bytes(32)
-    text = f"{MASTER_HEADER}\n{key.hex()}\n{crc32c(key):08x}\n"
-    draft = path.with_name(f"master.key.{os.getpid()}.new")
-    write_synced(draft, text.encode())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
-        sync_path(path.parent)
+def _is_whole(stored: bytes) -> bool:
+    """Whether it is the file of a bucket key, with no bit turned."""
+    return (
+        len(stored) == BUCKET_KEY_BYTES
+        and stored.startswith(BUCKET_KEY_MAGIC)
+        and crc32c(stored[:-4]) == int.from_bytes(stored[-4:], "little")
+    )

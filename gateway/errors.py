@@ -65,6 +65,26 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "Requests specifying Server Side Encryption with Customer provided keys must provide the correct "
         "secret key.",
     ),
+    # of the KMS; its own API leaves the first word away
+    errors.KmsError: S3Error("KMS.InternalException", 400, "The KMS failed."),
+    errors.KmsNotFound: S3Error("KMS.NotFoundException", 400, "The key does not exist."),
+    errors.KmsDisabled: S3Error("KMS.DisabledException", 400, "The key is disabled."),
+    errors.KmsInvalidState: S3Error(
+        "KMS.KMSInvalidStateException", 400, "The key is not in a state that allows this."
+    ),
+    errors.KmsInvalidCiphertext: S3Error(
+        "KMS.InvalidCiphertextException",
+        400,
+        "The ciphertext refers to a key that does not exist, or is damaged.",
+    ),
+    errors.KmsIncorrectKey: S3Error(
+        "KMS.IncorrectKeyException",
+        400,
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    ),
+    errors.KmsAlreadyExists: S3Error("KMS.AlreadyExistsException", 400, "The alias already exists."),
+    errors.KmsInvalidAlias: S3Error("KMS.InvalidAliasNameException", 400, "The alias name is not valid."),
+    errors.KmsValidation: S3Error("KMS.ValidationException", 400, "A parameter is not valid."),
     errors.RequestTimeTooSkewed: S3Error(
         "RequestTimeTooSkewed",
         403,

@@ -84,6 +84,42 @@ class WrongCustomerKey(AccessDenied):
     """The key that the client sent (SSE-C) is not the one that the object was stored with."""
 
 
+class KmsError(StrandlineError):
+    """The KMS refuses; each kind is an exception of AWS KMS."""
+
+
+class KmsNotFound(KmsError):
+    """No such key or alias."""
+
+
+class KmsDisabled(KmsError):
+    """The key is disabled: neither encrypts nor decrypts."""
+
+
+class KmsInvalidState(KmsError):
+    """The key is about to be deleted, or is not and should be."""
+
+
+class KmsInvalidCiphertext(KmsError):
+    """Not what this KMS encrypted, or under another encryption context."""
+
+
+class KmsIncorrectKey(KmsError):
+    """The ciphertext is under another key than the one named."""
+
+
+class KmsAlreadyExists(KmsError):
+    """The alias is taken."""
+
+
+class KmsInvalidAlias(KmsError):
+    """No name for an alias."""
+
+
+class KmsValidation(KmsError):
+    """A parameter is out of its bounds."""
+
+
 class RequestTimeTooSkewed(AccessDenied):
     """The client's clock and ours differ by more than 15 minutes."""
 

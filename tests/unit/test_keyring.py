@@ -26,7 +26,7 @@ def test_files_are_private(tmp_path: Path) -> None:
     for path in (tmp_path / "master.key", tmp_path / "bucket-keys" / key_id):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert (tmp_path / "bucket-keys" / key_id).stat().st_size == BUCKET_KEY_BYTES
-    assert sorted(os.listdir(tmp_path)) == ["bucket-keys", "master.key"]
+    assert sorted(os.listdir(tmp_path)) == ["bucket-keys", "master.key", "ring.lock"]
 
 
 def test_wide_permissions_are_refused(tmp_path: Path) -> None:
