@@ -51,7 +51,7 @@ NOTES: dict[str, str] = {
     "GetBucketEncryption": "AES256 unless configured: all data is encrypted under a key of its bucket.",
     "PutBucketAccelerateConfiguration": "Kept and given back. There is no edge network that would speed "
     "anything up.",
-    "PutBucketEncryption": "AES256 only; keys of a KMS are refused.",
+    "PutBucketEncryption": "AES256 and aws:kms, for what is written from then on; aws:kms:dsse is refused.",
     "PutBucketLogging": "Logs are delivered in S3's format, every access_log_seconds. TargetGrants are "
     "refused: logs belong to the target bucket's owner.",
     "PutBucketNotificationConfiguration": "Validated, kept and given back; destinations are not asked "
@@ -124,7 +124,9 @@ Request headers have at most 8 KiB altogether, user metadata 2 KiB.
 Everything is encrypted at rest, so `x-amz-server-side-encryption: AES256` asks for what happens anyway, and
 is what answers say. With a customer's key (SSE-C) the key is never kept; the ETag is then no MD5, as on AWS.
 Such keys are taken over TLS (a proxy's `x-forwarded-proto: https` counts) and from this machine; over plain
-HTTP from elsewhere only with the setting `customer_keys_over_http`. New buckets do not block SSE-C, unlike
+HTTP from elsewhere only with the setting `customer_keys_over_http`. With `aws:kms` a key of the store's own
+KMS protects the object, the account's `alias/aws/s3` unless another is named, with encryption contexts and
+bucket keys; reading needs the key to be enabled. New buckets do not block SSE-C, unlike
 those of AWS since 2026; `BlockedEncryptionTypes` does. `aws:kms:dsse` is refused (501): data has one layer
 of encryption.
 """

@@ -89,7 +89,7 @@ async def find_source(request: Request) -> tuple[Bucket, ObjectVersion, CopySour
     if is_archived(found) and not is_restored(found, time.time()):
         raise SourceArchived(StorageClass=found.attributes.storage_class)
     check_copy_source(request.headers, found.etag, found.created_at)
-    return bucket, await unlock_source(request, found), source
+    return bucket, await unlock_source(request, found, source.bucket), source
 
 
 def check_copy_size(size: int) -> None:

@@ -1,5 +1,7 @@
 """Encryption of the versions that a request makes, and the key to those that it reads."""
 
+from access.identity import Principal
+from access.kms_envelope import KmsEnvelope, Place, key_account
 from access.object_keys import UNPROTECTED, Protection, for_customer, object_key_of
 from gateway.encryption_headers import (
     ENCRYPTION_HEADERS,
@@ -8,11 +10,13 @@ from gateway.encryption_headers import (
     require_secure,
     source_key_asked,
 )
-from gateway.request import Request
-from schemas.configurations.encryption import ENCRYPTION
+from gateway.kms_permission import check_kms
+from gateway.request import Request, Services
+from schemas.configurations.encryption import ENCRYPTION, EncryptionRule
 from schemas.errors import AccessDenied, InvalidRequest, NoSuchUpload, WrongCustomerKey
 from schemas.rows import Bucket, Encryption, ObjectVersion, Upload
 
+NO_RULE = EncryptionRule()
 _LOOPBACK = ("127.", "::1", "[::1]")
 
 
@@ -41,66 +45,119 @@ def _is_secure(request: Request) -> bool:
 
 
 async def protection_of_write(request: Request, bucket: Bucket) -> Protection:
-    """What protects the version that a request makes: as it asks, else as the bucket has it by default.
-
-    Raises AccessDenied for a method that the bucket blocks."""
-    asked = request.encryption
-    if asked is None and ENCRYPTION.name not in bucket.configurations:
+    """What protects the version that a request makes. Raises what `protection` does."""
+    if request.encryption is None and ENCRYPTION.name not in bucket.configurations:
         return UNPROTECTED
-    configuration = await request.services.reader.configuration(bucket, ENCRYPTION)
-    if asked is None or asked.method != "customer":
+    place = Place(request.bucket, request.key)
+    return await protection(request.services, request.principal, bucket, place, request.encryption)
+
+
+async def protection(
+    services: Services, principal: Principal, bucket: Bucket, place: Place, asked: Asked | None
+) -> Protection:
+    """What protects a new version: what is asked for, else what the bucket has by default.
+
+    Raises AccessDenied for a method that the bucket blocks or a key that the caller may not use, KmsError."""
+    configuration = await services.reader.configuration(bucket, ENCRYPTION)
+    if asked is not None and asked.method == "customer":
+        if configuration is not None and configuration.blocks("SSE-C"):
+            raise AccessDenied(
+                "Access Denied: the bucket's encryption configuration blocks server-side encryption with "
+                "customer-provided keys (SSE-C)."
+            )
+        return for_customer(asked.customer_key)
+    rule = configuration.rules[0] if configuration is not None and configuration.rules else NO_RULE
+    default = rule.apply_server_side_encryption_by_default
+    if asked is None or asked.method == "default":
+        if default is None or default.sse_algorithm != "aws:kms":
+            return UNPROTECTED
+        name = default.kms_master_key_id
+    elif asked.method == "aws:kms":
+        name = asked.kms_key
+    else:
         return UNPROTECTED
-    if configuration is not None and configuration.blocks("SSE-C"):
-        raise AccessDenied(
-            "Access Denied: the bucket's encryption configuration blocks server-side encryption with "
-            "customer-provided keys (SSE-C)."
-        )
-    return for_customer(asked.customer_key)
-
-
-async def unlock(request: Request, version: ObjectVersion) -> ObjectVersion:
-    """The version as it can be read, with the key that the request brings, if it has to bring one.
-
-    Raises InvalidRequest for a key that is missing or has no place, WrongCustomerKey, BlobCorrupt."""
-    return await unlocked(request, version, request.encryption)
-
-
-async def unlock_source(request: Request, version: ObjectVersion) -> ObjectVersion:
-    """As `unlock`, of the version to be copied."""
-    return await unlocked(request, version, request.source_encryption)
-
-
-async def unlocked(request: Request, version: ObjectVersion, asked: Asked | None) -> ObjectVersion:
-    key = read_key(version.attributes.encryption, asked)
-    return await request.services.reader.unlock(version, key) if key else version
-
-
-def read_key(encryption: Encryption | None, asked: Asked | None) -> bytes:
-    """The object key of a version, b"" where it has none. Raises as `unlock` does."""
-    if asked is not None and asked.customer_key:
-        if encryption is None or encryption.kind != "customer":
-            raise InvalidRequest("The encryption parameters are not applicable to this object.")
-        return object_key_of(encryption, asked.customer_key)
-    if encryption is None:
-        return b""
-    raise InvalidRequest(
-        "The object was stored using a form of Server Side Encryption. The correct parameters must be "
-        "provided to retrieve the object."
+    bucket_key = asked.bucket_key if asked is not None else None
+    key = services.kms.key_of(principal.account, name)
+    check_kms(principal, "GenerateDataKey", services.kms.arn(key), key.account)
+    return services.kms.protect(
+        key,
+        place,
+        asked.context if asked is not None else {},
+        bool(rule.bucket_key_enabled) if bucket_key is None else bucket_key,
     )
 
 
-def part_key(upload: Upload, asked: Asked | None) -> bytes:
+async def unlock(request: Request, version: ObjectVersion) -> ObjectVersion:
+    """The version as it can be read, with the key that the request brings, if it has to bring one, or that
+    the KMS gives.
+
+    Raises InvalidRequest for a key that is missing or has no place, WrongCustomerKey, BlobCorrupt, KmsError,
+    AccessDenied."""
+    return await unlocked(request, version, request.encryption, request.bucket)
+
+
+async def unlock_source(request: Request, version: ObjectVersion, bucket: str) -> ObjectVersion:
+    """As `unlock`, of the version to be copied, which is in the bucket of that name."""
+    return await unlocked(request, version, request.source_encryption, bucket)
+
+
+async def unlocked(
+    request: Request, version: ObjectVersion, asked: Asked | None, bucket: str
+) -> ObjectVersion:
+    encryption = version.attributes.encryption
+    check_key_given(encryption, asked)
+    if encryption is None:
+        return version
+    key = object_key(encryption, asked, request.services.kms, request.principal, Place(bucket, version.key))
+    return await request.services.reader.unlock(version, key)
+
+
+def check_read_key(encryption: Encryption | None, asked: Asked | None) -> None:
+    """Whether a request brings the key that a version needs. What tells of a version without its bytes asks
+    for no more: a key of the KMS opens bytes only. Raises InvalidRequest, WrongCustomerKey, BlobCorrupt."""
+    check_key_given(encryption, asked)
+    if encryption is not None and encryption.kind == "customer" and asked is not None:
+        object_key_of(encryption, asked.customer_key)
+
+
+def check_key_given(encryption: Encryption | None, asked: Asked | None) -> None:
+    """Whether a customer's key comes where it has to, and nowhere else. Raises InvalidRequest."""
+    brings = asked is not None and bool(asked.customer_key)
+    needs = encryption is not None and encryption.kind == "customer"
+    if brings and not needs:
+        raise InvalidRequest("The encryption parameters are not applicable to this object.")
+    if needs and not brings:
+        raise InvalidRequest(
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be "
+            "provided to retrieve the object."
+        )
+
+
+def object_key(
+    encryption: Encryption, asked: Asked | None, kms: KmsEnvelope, principal: Principal, place: Place
+) -> bytes:
+    """The object key of a version. Raises WrongCustomerKey, KmsError, AccessDenied, BlobCorrupt."""
+    if encryption.kind == "kms":
+        check_kms(principal, "Decrypt", encryption.key_id, key_account(encryption.key_id))
+        return kms.object_key(encryption, place)
+    return object_key_of(encryption, asked.customer_key if asked is not None else b"")
+
+
+def part_key(request: Request, upload: Upload) -> bytes:
     """The object key of an upload, for a part of it; b"" where it has none. Raises InvalidRequest, also for
-    another customer's key than the upload was created with."""
-    encryption = upload.attributes.encryption
+    another customer's key than the upload was created with; KmsError, AccessDenied."""
+    encryption, asked = upload.attributes.encryption, request.encryption
     brings_key = asked is not None and bool(asked.customer_key)
     if brings_key != (encryption is not None and encryption.kind == "customer"):
         raise InvalidRequest(
             "The multipart upload initiate requested encryption. Subsequent part requests must include the "
             "appropriate encryption parameters."
         )
+    if encryption is None:
+        return b""
+    place = Place(request.bucket, request.key)
     try:
-        return read_key(encryption, asked)
+        return object_key(encryption, asked, request.services.kms, request.principal, place)
     except WrongCustomerKey:
         raise InvalidRequest(
             "The provided encryption parameters did not match the ones used originally."
@@ -115,7 +172,7 @@ async def check_upload_key(request: Request, bucket: Bucket) -> None:
         upload = await request.services.reader.upload(bucket, request.key, request.query["uploadId"])
     except NoSuchUpload:
         return  # completed before, perhaps: that is for the producer to say
-    part_key(upload, request.encryption)
+    part_key(request, upload)
 
 
 def same_protection(

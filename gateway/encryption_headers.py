@@ -8,9 +8,11 @@ import binascii
 import hashlib
 import hmac
 from base64 import b64decode
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from access.customer_key import CUSTOMER_KEY_BYTES
 from schemas.errors import (
@@ -48,13 +50,20 @@ ENCRYPTED = (METHOD, "AES256")
 class Asked:
     """The encryption that a request asks for, or the key that it reads with.
 
-    method        customer: with the key that the request brings
+    method        customer: with the key that the request brings; default: as the bucket has it
     customer_md5  its MD5 in base64, as the client sent it
+    kms_key       the name of a key of the KMS; None: not named
+    context       the encryption context for the KMS; context_text: as the client sent it
+    bucket_key    whether a key of the bucket is to stand between; None: as the bucket has it
     """
 
-    method: Literal["AES256", "aws:kms", "customer"]
+    method: Literal["AES256", "aws:kms", "customer", "default"]
     customer_key: bytes = field(default=b"", repr=False)
     customer_md5: str = ""
+    kms_key: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    context_text: str = ""
+    bucket_key: bool | None = None
 
 
 def encryption_asked(headers: MutableMapping[str, str], operation: str) -> Asked | None:
@@ -119,22 +128,47 @@ def _method_asked(headers: MutableMapping[str, str], operation: str) -> Asked | 
     if operation not in MAKES:
         raise _unsupported(min(METHOD_HEADERS.intersection(headers)))
     method = headers.get(METHOD)
-    if method in ("aws:kms", "aws:kms:dsse"):
+    if method == "aws:kms:dsse":
         raise NotImplementedOperation(
             f"A header you provided implies functionality that is not implemented: {METHOD}: {method}",
             Header=METHOD,
         )
-    if method is not None and method != "AES256":
+    if method not in (None, "AES256", "aws:kms"):
         raise InvalidArgument(
             "The encryption method specified is not supported", ArgumentName=METHOD, ArgumentValue=method
         )
+    bucket_key = _flag(headers, BUCKET_KEY)
+    if method == "aws:kms":
+        text = headers.get(CONTEXT, "")
+        return Asked("aws:kms", b"", "", headers.get(KMS_KEY), _context(text), text, bucket_key)
     if KMS_KEY in headers or CONTEXT in headers:
         raise InvalidArgument(
             f"Server Side Encryption with AWS KMS managed key requires HTTP header {METHOD} : aws:kms",
             ArgumentName=METHOD,
             ArgumentValue=method or "null",
         )
-    return None if method is None else Asked("AES256")
+    return Asked("AES256" if method is not None else "default", bucket_key=bucket_key)
+
+
+def _flag(headers: Mapping[str, str], name: str) -> bool | None:
+    text = headers.get(name)
+    if text is None:
+        return None
+    if text.lower() not in ("true", "false"):
+        raise InvalidArgument(f"The value of {name} is true or false", ArgumentName=name, ArgumentValue=text)
+    return text.lower() == "true"
+
+
+def _context(text: str) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(b64decode(text, validate=True), type=dict[str, str]) if text else {}
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise InvalidArgument(
+            f"The header '{CONTEXT}' shall be Base64-encoded UTF-8 string holding JSON which represents a "
+            "string-string map",
+            ArgumentName=CONTEXT,
+            ArgumentValue=text,
+        ) from None
 
 
 def _unsupported(header: str) -> InvalidArgument:
@@ -147,9 +181,17 @@ def _invalid(message: str, header: str) -> InvalidArgument:
 
 
 def encryption_headers(encryption: Encryption | None, asked: Asked | None) -> list[tuple[str, str]]:
-    """What answers tell of the encryption of a version; of a customer's key what the request told."""
+    """What answers tell of the encryption of a version; of a customer's key, and of an encryption context,
+    what the request told."""
     if encryption is None:
         return [ENCRYPTED]
+    if encryption.kind == "kms":
+        told = [(METHOD, "aws:kms"), (KMS_KEY, encryption.key_id)]
+        if encryption.bucket_key:
+            told.append((BUCKET_KEY, "true"))
+        if asked is not None and asked.context_text:
+            told.append((CONTEXT, asked.context_text))
+        return told
     md5 = asked.customer_md5 if asked is not None else ""
     return [(f"{CUSTOMER}-algorithm", "AES256"), *([(f"{CUSTOMER}-key-md5", md5)] if md5 else [])]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from gateway.archived import check_readable
 from gateway.checksums import CHECKSUM_HEADERS, CHECKSUM_TYPE, checksum_headers
 from gateway.conditions import CONDITIONAL, check_read, same_state
-from gateway.encryption import read_key, unlock
+from gateway.encryption import check_read_key, unlock
 from gateway.object_headers import (
     Headers,
     unchanged_headers,
@@ -68,7 +68,7 @@ async def head_object(request: Request) -> Response:
     bucket = await reader.bucket(request.bucket)
     version = await _find(reader, bucket, request)
     if version.attributes.encryption is not None or request.encryption is not None:
-        read_key(version.attributes.encryption, request.encryption)
+        check_read_key(version.attributes.encryption, request.encryption)
     if _special(request):
         return await _special_answer(request, bucket, version)
     headers = version_headers(bucket, version, version.size, request.encryption)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from access.forwarded import FORWARDED_HOST
 from access.identity import Principal
+from access.kms_envelope import KmsEnvelope
 from access.post_form import FormVerifier
 from access.sigv4 import Signed
 from gateway.encryption_headers import Asked
@@ -32,6 +33,7 @@ class Services:
     domains: tuple[str, ...] = ()
     pace: Pace = DEFAULT_PACE
     customer_keys_over_http: bool = False
+    kms: KmsEnvelope = field(kw_only=True)
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ async def upload_part(request: Request) -> Response:
     number = part_number(request.query["partNumber"])
     bucket, upload = await find_upload(request)
     require_lock_digest(request, bucket, upload.attributes.lock)
-    object_key = part_key(upload, request.encryption)
+    object_key = part_key(request, upload)
     body = await payload(request)
     check_size(body)
     if object_key:
@@ -41,7 +41,7 @@ async def upload_part_copy(request: Request) -> Response:
     number = part_number(request.query["partNumber"])
     parse_copy_source(request.headers["x-amz-copy-source"])  # refused before anything is looked up
     bucket, upload = await find_upload(request)
-    object_key = part_key(upload, request.encryption)
+    object_key = part_key(request, upload)
     source_bucket, found, _ = await find_source(request)
     wanted = request.headers.get("x-amz-copy-source-range")
     piece = ByteRange(0, found.size) if wanted is None else parse_copy_range(wanted, found.size)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from access.directory import Directory
 from access.keyring import KeyRing
+from access.kms_envelope import KmsEnvelope
 from access.secrets import Secrets
 from blobs.s3.store import S3Blobs
 from bus.contract import Submitter
@@ -71,6 +72,7 @@ class ClusterServices:
             region=settings.region,
             domains=settings.domains,
             customer_keys_over_http=settings.customer_keys_over_http,
+            kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from access.credentials import Root, load_root
 from access.directory import Directory
 from access.keyring import KeyRing
+from access.kms_envelope import KmsEnvelope
 from access.secrets import Secrets
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
@@ -77,6 +78,7 @@ class EmbeddedServices:
             domains=settings.domains,
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
             customer_keys_over_http=settings.customer_keys_over_http,
+            kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
 
 

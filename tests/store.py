@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from access.kms_envelope import KmsEnvelope
 from ingest.producer import Producer
 from query.reader import Reader
 from schemas.events import Origin
@@ -25,6 +26,7 @@ class Store:
         self.producer: Producer = services.services.producer
         self.reader: Reader = services.services.reader
         self.identities = services.services.identities
+        self.kms: KmsEnvelope = services.services.kms
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 
 from fastapi import Request
 
+from access.identity import Principal
 from gateway.own_account import is_operator
 from gateway.request import Services
 from gateway.rest.authentication import Authentication
@@ -51,6 +52,7 @@ class Call:
     headers: dict[str, str]
     services: Services
     origin: Origin
+    principal: Principal
     sha256: bytes | None
     progress: Progress
 
@@ -92,7 +94,7 @@ def calling(operation: str) -> Callable[[Request], Call]:
         refuse_s3_headers(headers)
         _refuse_unknown_parameters(request)
         origin = Origin(progress.request_id, caller.principal.id, progress.source, operation)
-        return Call(request, headers, services, origin, caller.sha256, progress)
+        return Call(request, headers, services, origin, caller.principal, caller.sha256, progress)
 
     return prepare
 

@@ -1,11 +1,15 @@
 """Objects over REST: put, get, head, delete; by path, or by `?key=` where a path would be misread."""
 
+from dataclasses import replace
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from access.kms_envelope import Place
 from gateway.conditions import delete_condition, write_condition
+from gateway.encryption import protection
 from gateway.rest.body import object_payload
 from gateway.rest.call import Call, calling, checked_key
 from gateway.rest.models import DeletedObject, StoredObject
@@ -20,6 +24,7 @@ from gateway.rest.schema import (
     WRITE_HEADERS,
     header_parameters,
 )
+from schemas.configurations.encryption import ENCRYPTION
 from schemas.errors import InvalidArgument, InvalidRequest
 
 router = APIRouter(tags=["objects"])
@@ -121,6 +126,10 @@ async def _put(call: Call, bucket: str, key: str) -> StoredObject:
     attributes = attributes_of(call.headers)
     condition = write_condition(call.headers)
     payload = await object_payload(call)
+    if ENCRYPTION.name in row.configurations:
+        guard = await protection(call.services, call.principal, row, Place(bucket, key), None)
+        attributes = msgspec.structs.replace(attributes, encryption=guard.encryption)
+        payload = replace(payload, object_key=guard.object_key)
     result = await call.producer.put_object(row, key, payload, attributes, call.origin, condition)
     return StoredObject.of(key, result)
 

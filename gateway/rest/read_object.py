@@ -5,14 +5,15 @@ from contextlib import aclosing
 
 from starlette.responses import Response, StreamingResponse
 
+from access.kms_envelope import Place
 from gateway.archived import check_readable
 from gateway.conditions import check_read, same_state
-from gateway.encryption import read_key
+from gateway.encryption import check_key_given, object_key
 from gateway.ranges import ByteRange, parse_range
 from gateway.rest.call import Call
 from gateway.rest.object_headers import VERSION, Headers, raw, validators, version_headers
 from schemas.errors import InvalidArgument
-from schemas.rows import Bucket, ObjectVersion
+from schemas.rows import Bucket, Encryption, ObjectVersion
 
 WHOLE_LIMIT = 1024**2  # bytes; up to here the body is read at once, above it is streamed
 
@@ -25,7 +26,7 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     if call.request.method != "HEAD":
         check_readable(found)
     if found.attributes.encryption is not None:
-        found = await call.reader.unlock(found, read_key(found.attributes.encryption, None))
+        found = await _unlocked(call, bucket, found, found.attributes.encryption)
     if not check_read(call.headers, found.etag, found.created_at):
         return _with_headers(Response(status_code=304), [*validators(found), (VERSION, found.version)])
     wanted = _range(call, found)
@@ -42,6 +43,17 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     # Bytes that fail their check must turn the whole answer into an error while they can.
     first = await anext(chunks, b"")
     return _with_headers(StreamingResponse(_resumed(first, chunks), status), headers)
+
+
+async def _unlocked(
+    call: Call, bucket: Bucket, version: ObjectVersion, encryption: Encryption
+) -> ObjectVersion:
+    """What a key of the KMS protects; there is no way to bring one's own key here."""
+    check_key_given(encryption, None)
+    place = Place(bucket.name, version.key)
+    return await call.reader.unlock(
+        version, object_key(encryption, None, call.services.kms, call.principal, place)
+    )
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

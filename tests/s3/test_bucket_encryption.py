@@ -50,11 +50,20 @@ def test_delete_brings_the_default_back(s3: Any, bucket: str) -> None:
         assert get(s3, bucket) == UNASKED
 
 
-@pytest.mark.parametrize("algorithm", ["aws:kms", "aws:kms:dsse"])
-def test_keys_of_a_kms_are_not_built(s3: Any, bucket: str, algorithm: str) -> None:
+def test_two_layers_are_not_built(s3: Any, bucket: str) -> None:
     with refused("NotImplemented", 501):
-        put(s3, bucket, rule(SSEAlgorithm=algorithm, KMSMasterKeyID="alias/mine"))
+        put(s3, bucket, rule(SSEAlgorithm="aws:kms:dsse", KMSMasterKeyID="alias/mine"))
     assert get(s3, bucket) == UNASKED
+
+
+def test_a_key_of_the_kms_comes_back_whether_it_exists_or_not(s3: Any, bucket: str) -> None:
+    asked = rule(SSEAlgorithm="aws:kms", KMSMasterKeyID="alias/none") | {"BucketKeyEnabled": True}
+    put(s3, bucket, asked)
+    assert get(s3, bucket) == [asked]
+    with refused("KMS.NotFoundException", 400):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="AES256")
+    assert s3.head_object(Bucket=bucket, Key="k")["ServerSideEncryption"] == "AES256"
 
 
 def test_a_key_goes_with_a_kms_only(s3: Any, bucket: str) -> None:

@@ -42,7 +42,7 @@ class RestApi:
 async def rest_api(folder: Path, pace: Pace = DEFAULT_PACE) -> AsyncIterator[RestApi]:
     """The API over a new store with one bucket, "photos"."""
     async with embedded_store(folder) as store:
-        api = RestApi(Services(store.producer, store.reader, store.identities, pace=pace))
+        api = RestApi(Services(store.producer, store.reader, store.identities, pace=pace, kms=store.kms))
         made = await api.call("POST", "/buckets", json_body={"name": "photos"})
         assert made.status == 201, made.body
         yield api

@@ -135,7 +135,7 @@ def serve(
         identities: Any = SimpleNamespace(
             stale=False, directory=SimpleNamespace(root=SimpleNamespace(principal=CREDENTIAL.principal))
         )
-        services = Services(None, reader, identities, domains=domains, pace=pace)  # type: ignore[arg-type]
+        services = Services(None, reader, identities, domains=domains, pace=pace, kms=None)  # type: ignore[arg-type]
         application = Application(
             services,
             Registry(handlers),
