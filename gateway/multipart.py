@@ -91,8 +91,10 @@ def _object_size(headers: Mapping[str, str]) -> int | None:
 def parse_complete(body: bytes) -> list[CompletedPart]:
     """The parts of a `CompleteMultipartUpload` document, in the order given.
 
-    Raises MalformedXML, also for no parts or too many, and InvalidArgument.
+    Raises MalformedXML, also for no parts, no document or too many parts, and InvalidArgument.
     """
+    if not body:  # What SDKs send for a call without parts: an empty list, and not a missing document.
+        raise MalformedXML()
     root = parse(body, "CompleteMultipartUpload")
     root.only("Part")
     if not 1 <= len(root.children) <= PARTS_LIMIT:

@@ -84,7 +84,7 @@ def test_the_longest_tag(s3: Any, bucket: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"tags", b"<Tagging/>", b"<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>",
+    [b"tags", b"<Tagging/>", b"<Tagging><TagSet><Tag><Key>k</Key></Tag></TagSet></Tagging>",
      b"<Tagging><TagSet/><TagSet/></Tagging>", b"<Tagging><TagSet><Other/></TagSet></Tagging>"],
 )  # fmt: skip
 def test_bodies_that_are_no_tagging(raw: Raw, bucket: str, body: bytes) -> None:

@@ -199,7 +199,7 @@ def test_a_deep_archive_is_not_expedited(s3: Any, bucket: str) -> None:
 @pytest.mark.parametrize(
     ("document", "code"),
     [
-        (b"", "MalformedXML"),
+        (b"", "MissingRequestBodyError"),
         (b"<RestoreRequest/>", "MalformedXML"),
         (b"<RestoreRequest><Days>many</Days></RestoreRequest>", "MalformedXML"),
         (b"<RestoreRequest><Days>0</Days></RestoreRequest>", "InvalidArgument"),
