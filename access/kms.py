@@ -145,13 +145,12 @@ class Kms:
     def create(
         self,
         description: str = "",
-        policy: str = "",
         tags: Mapping[str, str] | None = None,
         manager: str = "CUSTOMER",
     ) -> KmsKey:
         moment = self._now()
         key = KmsKey(
-            str(uuid.uuid4()), self.account, moment, (self._material(moment),), description, policy=policy,
+            str(uuid.uuid4()), self.account, moment, (self._material(moment),), description,
             tags=dict(tags or {}), manager=manager,
         )  # fmt: skip
         self.keys.add(key)
@@ -247,6 +246,12 @@ class Kms:
         return self.keys.change(self.find(name).key_id, kept)
 
     # --- aliases -----------------------------------------------------------------------------------------
+    def check_new_alias(self, alias: str) -> None:
+        """Raises KmsInvalidAlias, KmsAlreadyExists."""
+        self._check_alias(alias)
+        if f"{self.account}:{alias}" in self.keys.aliases():
+            raise KmsAlreadyExists(f"An alias with the name {self.alias_arn(alias)} already exists")
+
     def create_alias(self, alias: str, name: str) -> None:
         self._check_alias(alias)
         key = self.find(name)

@@ -129,6 +129,10 @@ class KmsKeys:
                 self._remove(key_id)
             return due
 
+    def erase_due(self) -> list[str]:
+        """Erase every key whose deletion is due; returns their ids. Nobody has to ask for them."""
+        return [key_id for key_id in self.ids() if self.remove_due(key_id)]
+
     def _remove(self, key_id: str) -> None:
         aliases = self._load_aliases()
         left = {name: target for name, target in aliases.items() if target != key_id}

@@ -38,7 +38,7 @@ def parse_scope(text: str) -> Scope | None:
     return Scope(access_key, date, region, service)
 
 
-def scope_problem(text: str) -> str:
+def scope_problem(text: str, expected: str = SERVICE) -> str:
     """What is wrong with a Credential component that `parse_scope` cannot read, in AWS's words."""
     fields = text.rsplit("/", 4)
     if len(fields) != 5 or not all(fields):
@@ -46,8 +46,8 @@ def scope_problem(text: str) -> str:
     _, date, _, service, terminator = fields
     if terminator != TERMINATOR:
         return f'incorrect terminal "{terminator}". This endpoint uses "{TERMINATOR}".'
-    if service != SERVICE:
-        return f'incorrect service "{service}". This endpoint belongs to "{SERVICE}".'
+    if service != expected:
+        return f'incorrect service "{service}". This endpoint belongs to "{expected}".'
     return f'incorrect date format "{date}". This date in the credential must be in the format "yyyyMMdd".'
 
 

@@ -36,6 +36,7 @@ from schemas.errors import (
     InvalidArgument,
     InvalidRequest,
     InvalidToken,
+    MissingAuthentication,
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
 )
@@ -95,6 +96,7 @@ class Verifier:
                 client with any region configured should reach a server on a laptop
     clock       Unix seconds
     domains     lower case; whose subdomains name buckets (version 2 signs the bucket, not the host)
+    service     for which requests are signed
 
     `forms` verifies what is signed in a form instead.
     """
@@ -106,12 +108,14 @@ class Verifier:
         clock: Callable[[], float] = time.time,
         strict: bool = False,
         domains: tuple[str, ...] = (),
+        service: str = SERVICE,
     ) -> None:
         self.forms = FormVerifier(self._grant, identities)
         self._version_2 = Version2(identities, clock, domains)
         self._grants = Grants(identities)
         self._region = region if strict else None
         self._clock = clock
+        self._service = service
         self._names: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
         self._links: Recent[tuple[str, str, str, str | None], tuple[Presigned, Grant, Signed]] = Recent(
             _LINKS_LIMIT
@@ -137,6 +141,17 @@ class Verifier:
                         return msgspec.structs.replace(signed, host=host)
             raise
 
+    def verify_whole(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Principal:
+        """Who sent a request whose body is signed with it, as services other than S3 have it; there is no
+        query. Raises MissingAuthentication and what `verify` raises."""
+        authorization = headers.get("authorization")
+        if authorization is None or authorization.startswith(SCHEME):
+            raise MissingAuthentication()
+        digest = hashlib.sha256(body).hexdigest()
+        principal = self._verify_header(method, path, "", headers, authorization, digest).principal
+        assert principal is not None
+        return principal
+
     def _verify(self, method: str, path: str, raw_query: str, headers: Mapping[str, str]) -> Signed:
         authorization = headers.get("authorization")
         if authorization is not None:
@@ -151,8 +166,9 @@ class Verifier:
         return Signed(None, _payload(headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)))
 
     def _verify_header(
-        self, method: str, path: str, raw_query: str, headers: Mapping[str, str], authorization: str
-    ) -> Signed:
+        self, method: str, path: str, raw_query: str, headers: Mapping[str, str], authorization: str,
+        digest: str | None = None,
+    ) -> Signed:  # fmt: skip
         if raw_query and _has_query_authentication(raw_query):
             raise _two_mechanisms(authorization)
         credential, signed_headers, signature = parse_authorization(authorization)
@@ -169,7 +185,7 @@ class Verifier:
             )
         if "x-amz-security-token" in headers:
             raise _unknown_token(headers["x-amz-security-token"])
-        payload = headers.get("x-amz-content-sha256")
+        payload = digest or headers.get("x-amz-content-sha256")
         if payload is None:
             raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
         query = canonical_query(raw_query)
@@ -217,10 +233,10 @@ class Verifier:
         if grant is None:
             scope = parse_scope(claim.credential)
             if scope is None:
-                raise claim.malformed(scope_problem(claim.credential))
-            if scope.service != SERVICE:
+                raise claim.malformed(scope_problem(claim.credential, self._service))
+            if scope.service != self._service:
                 raise claim.malformed(
-                    f'incorrect service "{scope.service}". This endpoint belongs to "{SERVICE}".'
+                    f'incorrect service "{scope.service}". This endpoint belongs to "{self._service}".'
                 )
             if self._region is not None and scope.region != self._region:
                 raise claim.malformed(

@@ -59,6 +59,9 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     errors.InvalidAccessKeyId: S3Error(
         "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records."
     ),
+    errors.MissingAuthentication: S3Error(
+        "MissingAuthenticationToken", 403, "Request is missing Authentication Token"
+    ),
     errors.WrongCustomerKey: S3Error(
         "AccessDenied",
         403,

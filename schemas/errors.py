@@ -144,6 +144,10 @@ class InvalidToken(AccessDenied):
     """A session or bearer token that is malformed, unknown or expired."""
 
 
+class MissingAuthentication(AccessDenied):
+    """Nothing in the request says who sent it, where that is needed."""
+
+
 # --- requests ----------------------------------------------------------------------------------------
 class InvalidArgument(StrandlineError):
     """An argument has a value that is not allowed."""

@@ -33,6 +33,7 @@ FLUSH_SECONDS = 5.0  # at least, for the HTTP servers to send what they hold of 
 CUT_SECONDS = 0.5  # for them to end when requests had to be given up
 GAUGE_SECONDS = 1.0
 RENEWAL_SECONDS = 2.0  # between looks at the files of the certificate
+ERASING_SECONDS = 60.0  # how late a key may go that is due
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class HttpEdge:
         identities = services.identities.directory
         verifier = Verifier(identities, settings.region, domains=domains)
         self._metrics = metrics
+        self._kms_keys = services.kms.keys
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)
         s3 = Application(
@@ -95,6 +97,7 @@ class HttpEdge:
         state = None if self._tls is None else self._tls.state()
         await self._listen(None if self._tls is None else self._tls.read())
         self._tasks.append(asyncio.create_task(self._set_gauge()))
+        self._tasks.append(asyncio.create_task(told(self._erase_keys(), log, "the erasing of KMS keys")))
         if self._tls is not None:
             renewing = self._renew(self._tls, state)
             self._tasks.append(asyncio.create_task(told(renewing, log, "the watch over the certificate")))
@@ -134,6 +137,13 @@ class HttpEdge:
                 log.warning("the ports show a new certificate, which ends at %s", identity.until)
             except ConfigurationError as error:
                 log.error("the certificate stays the old one: %s", error.message)
+
+    async def _erase_keys(self) -> None:
+        """Erase keys of the KMS whose deletion is due, whether anybody uses them or not."""
+        while True:
+            for key_id in await asyncio.to_thread(self._kms_keys.erase_due):
+                log.warning("the KMS key %s is erased, as was scheduled", key_id)
+            await asyncio.sleep(ERASING_SECONDS)
 
     async def _set_gauge(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from access.sigv4 import Verifier
 from gateway.app import Observe
 from gateway.in_progress import InProgress
+from gateway.kms.port import KmsPort
 from gateway.request import Services
 from gateway.rest import buckets, listings, objects
 from gateway.rest.authentication import Authentication, TokenVerifier
@@ -60,6 +61,8 @@ def create_app(
         app.include_router(routes.router)
     document = openapi(app, version, (CreateBucketRequest, VersioningRequest))
     _add_documentation(app, document)
+    keys = KmsPort(services, services.identities.directory)
+    app.add_route("/", keys.answer, methods=["POST"], include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_middleware(

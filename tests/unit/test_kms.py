@@ -174,12 +174,17 @@ def test_a_deletion_waits_and_can_be_cancelled(kms: Kms, tmp_path: Path) -> None
     assert kms.decrypt(sealed, {})[0] == b"x"
     scheduled = kms.schedule_deletion(key.key_id, 7)
     kms.keys.now = lambda: scheduled.deletion_at / 1000 - 1
-    assert not kms.keys.remove_due(key.key_id)
+    assert kms.keys.erase_due() == []
     kms.keys.now = lambda: scheduled.deletion_at / 1000
     with pytest.raises(KmsNotFound):
         kms.decrypt(sealed, {})
     assert kms.keys.ids() == []
     assert kms.aliases() == []
+    kms.keys.now = lambda: scheduled.deletion_at / 1000 - 1
+    other = kms.create()
+    due = kms.schedule_deletion(other.key_id, 7).deletion_at
+    kms.keys.now = lambda: due / 1000
+    assert kms.keys.erase_due() == [other.key_id]
     assert scheduled.deletion_at - scheduled.created_at >= 7 * DAY
 
 

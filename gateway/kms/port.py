@@ -1,0 +1,120 @@
+"""Requests to the KMS: read, verified, carried out, answered. POST / of the API port with a target of
+TrentService, as the AWS JSON 1.1 protocol has it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from access.identity import Identities
+from access.sigv4 import Verifier
+from gateway.errors import INTERNAL, s3_error
+from gateway.kms import aliases, cryptography, keys
+from gateway.kms.call import Answer, Call
+from gateway.request import Services
+from gateway.rest.call import headers_of, progress_of
+from schemas import errors
+
+TARGET = "trentservice"
+TYPE = "application/x-amz-json-1.1"
+BODY_LIMIT = 256 * 1024
+ACTIONS = {**aliases.ACTIONS, **cryptography.ACTIONS, **keys.ACTIONS}
+
+# Names of AWS's common errors, for what is no error of the KMS itself.
+COMMON: dict[type[Exception], tuple[str, int]] = {
+    errors.MissingAuthentication: ("MissingAuthenticationTokenException", 400),
+    errors.InvalidAccessKeyId: ("UnrecognizedClientException", 400),
+    errors.InvalidToken: ("UnrecognizedClientException", 400),
+    errors.SignatureDoesNotMatch: ("InvalidSignatureException", 400),
+    errors.RequestTimeTooSkewed: ("InvalidSignatureException", 400),
+    errors.AuthorizationHeaderMalformed: ("IncompleteSignatureException", 400),
+    errors.AccessDenied: ("AccessDeniedException", 400),
+    errors.EntityTooLarge: ("RequestEntityTooLargeException", 413),
+    errors.RequestTimeout: ("RequestExpired", 400),
+    msgspec.ValidationError: ("ValidationException", 400),
+    msgspec.DecodeError: ("SerializationException", 400),
+}
+
+log = logging.getLogger("strandline.kms")
+
+
+class UnknownAction(Exception):
+    """No action of that name."""
+
+
+class KmsPort:
+    """Answers one request. `clock` gives Unix seconds."""
+
+    def __init__(
+        self, services: Services, identities: Identities, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._services = services
+        self._verifier = Verifier(identities, services.region, clock, service="kms")
+
+    async def answer(self, request: Request) -> Response:
+        progress = progress_of(request.scope)
+        named = {"x-amzn-requestid": progress.request_name}
+        try:
+            headers = headers_of(request)
+            body = await self._body(request)
+            principal = self._verifier.verify_whole("POST", "/", headers, body)
+            progress.principal = principal.id
+            target, _, name = headers.get("x-amz-target", "").partition(".")
+            if target.lower() != TARGET:
+                raise UnknownAction
+            progress.operation = f"kms:{name}" if name in ACTIONS else "kms"
+            answer = await self._perform(Call(name, principal, self._services.kms), body)
+            return Response(msgspec.json.encode(answer), 200, named, media_type=TYPE)
+        except Exception as error:
+            code, status, message = described(error)
+            progress.error = code
+            if code == "KMSInternalException":
+                log.exception("request %s (%s) failed", progress.request_name, progress.operation)
+            told = {"__type": code, "message": message}
+            return Response(msgspec.json.encode(told), status, named, media_type=TYPE)
+
+    async def _perform(self, call: Call, body: bytes) -> Answer:
+        action = ACTIONS.get(call.action)
+        if action is None:
+            raise UnknownAction
+        if action.changes and call.principal.kind != "account":
+            raise errors.AccessDenied(
+                f"User: {call.principal.arn} is not authorized to perform: kms:{call.action}: keys are "
+                "changed by the root of their account only"
+            )
+        asked = msgspec.json.decode(body or b"{}", type=action.input)
+        return await asyncio.to_thread(action.do, call, asked) if action.changes else action.do(call, asked)
+
+    async def _body(self, request: Request) -> bytes:
+        """Raises EntityTooLarge, RequestTimeout."""
+        found = bytearray()
+        window = self._services.pace.window
+        try:
+            async with asyncio.timeout(window):
+                async for chunk in request.stream():
+                    found += chunk
+                    if len(found) > BODY_LIMIT:
+                        raise errors.EntityTooLarge(f"the body is larger than {BODY_LIMIT} bytes")
+        except TimeoutError:
+            raise errors.RequestTimeout(f"the body did not arrive within {window:.0f} seconds") from None
+        return bytes(found)
+
+
+def described(error: Exception) -> tuple[str, int, str]:
+    """Code, status and message of an error. What is not foreseen tells nothing of itself."""
+    if isinstance(error, UnknownAction):
+        return "UnknownOperationException", 400, ""
+    for kind in type(error).__mro__:
+        if kind in COMMON:
+            code, status = COMMON[kind]
+            return code, status, str(error)
+    shape = s3_error(error)
+    if isinstance(error, errors.KmsError):
+        return shape.code.removeprefix("KMS."), shape.status, str(error) or shape.message
+    if shape is INTERNAL or shape.hidden:
+        return "KMSInternalException", 500, "An internal error occurred."
+    return shape.code, shape.status, str(error)
