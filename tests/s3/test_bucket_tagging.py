@@ -92,6 +92,11 @@ def test_bodies_that_are_no_tagging(raw: Raw, bucket: str, body: bytes) -> None:
     assert (answer.status, answer.code) == (400, "MalformedXML")
 
 
+def test_no_body_at_all(raw: Raw, bucket: str) -> None:
+    answer = raw.send("PUT", f"/{bucket}?tagging=", content_md5(b""))
+    assert (answer.status, answer.code) == (400, "MissingRequestBodyError")
+
+
 def test_a_digest_of_the_body_is_required(raw: Raw, bucket: str) -> None:
     body = b"<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"
     answer = raw.send("PUT", f"/{bucket}?tagging=", {}, body)
