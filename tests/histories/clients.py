@@ -14,7 +14,7 @@ from tests.s3.raw import Raw
 
 PATIENCE_SECONDS = 30.0  # longer than any deadline of the store
 PAUSE_SECONDS = 0.03  # between two requests of a client: many requests a second would only heat the machine
-AWAY_SECONDS = 0.3  # the same after a gateway did not answer
+AWAY_SECONDS = 0.3  # the same after a 503 or none: clients of S3 hold back then
 # Beside the row, in a pack or as blocks in the zones; files of their own.
 SIZES = (60, 900, 5_000, 20_000, 200_000, 1_100_000)
 SIZE_WEIGHTS = (40, 20, 10, 20, 8, 2)
@@ -56,22 +56,22 @@ class Client:
         try:
             while not stop.is_set():
                 try:
-                    self.ask(chosen.choices(kinds, weights)[0], chosen.choice(self.keys), chosen)
-                    stop.wait(PAUSE_SECONDS * 2 * chosen.random())
+                    told = self.ask(chosen.choices(kinds, weights)[0], chosen.choice(self.keys), chosen)
                 except NotSent:
-                    stop.wait(AWAY_SECONDS * chosen.random())
+                    told = False
+                stop.wait((PAUSE_SECONDS if told else AWAY_SECONDS) * 2 * chosen.random())
         except BaseException as failure:
             self.failure = failure
 
-    def ask(self, kind: Kind, key: str, chosen: random.Random) -> None:
-        """Send one request, and record what came of it."""
+    def ask(self, kind: Kind, key: str, chosen: random.Random) -> bool:
+        """Send one request, and record what came of it. Whether its outcome was told. Raises NotSent."""
         gateway = chosen.choice(self._gateways)
         if kind is Kind.LIST:
-            self.list(gateway)
-        elif kind is Kind.READ:
-            self.read(gateway, key, "GET" if chosen.random() < 0.7 else "HEAD")
-        else:
-            self.write(gateway, kind, key, chosen.choices(SIZES, SIZE_WEIGHTS)[0])
+            return self.list(gateway)
+        if kind is Kind.READ:
+            return self.read(gateway, key, "GET" if chosen.random() < 0.7 else "HEAD")
+        size = chosen.choices(SIZES, SIZE_WEIGHTS)[0]
+        return self.write(gateway, kind, key, size) is not Answer.UNKNOWN
 
     def write(self, gateway: Raw, kind: Kind, key: str, size: int) -> Answer:
         """A write of that kind. Returns what it was answered."""

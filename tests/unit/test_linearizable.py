@@ -160,7 +160,7 @@ def any_history(draw: st.DrawFn) -> list[Operation]:
     return operations
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(any_history(), st.none() | st.just("a"))
 def test_agrees_with_trying_every_order(history: list[Operation], initial: State) -> None:
     known = [one for one in history if one.answer is not UNKNOWN or one.kind not in (Kind.READ, Kind.LIST)]
@@ -172,16 +172,18 @@ def test_agrees_with_trying_every_order(history: list[Operation], initial: State
     assert found == explained(known, initial)
 
 
-def simulated(chosen: random.Random, requests: int, clients: int, unknown: float) -> list[Operation]:
+def simulated(
+    chosen: random.Random, requests: int, clients: int, unknown: float, outage: range = range(0)
+) -> list[Operation]:
     """What a true store answers clients at work side by side: each takes effect at some moment between its
-    beginning and its end, and some clients never hear of it."""
+    beginning and its end, and some clients never hear of it; in the outage none does."""
     plans = []
     clock = [0.0] * clients
     for number in range(requests):
         client = chosen.randrange(clients)
         begun = clock[client] + chosen.random()
         effect = begun + chosen.random() * 3
-        lost = chosen.random() < unknown
+        lost = number in outage or chosen.random() < unknown
         clock[client] = effect + chosen.random()
         if lost:  # it may come long after its client went on
             clock[client] = begun + 0.5
@@ -214,6 +216,12 @@ def simulated(chosen: random.Random, requests: int, clients: int, unknown: float
 def test_long_histories_of_a_true_store_are_taken_in_few_steps(seed: int) -> None:
     history = simulated(random.Random(seed), requests=300, clients=6, unknown=0.1)
     check_key(history, steps=100_000)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_outage_of_which_nobody_is_told_anything_is_judged_in_few_steps(seed: int) -> None:
+    history = simulated(random.Random(seed), 400, clients=6, unknown=0.05, outage=range(100, 250))
+    check_key(history, steps=20_000)
 
 
 @pytest.mark.parametrize("seed", range(10))
