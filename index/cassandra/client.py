@@ -6,6 +6,7 @@ first one is slow; the few conditional ones are marked otherwise.
 """
 
 import asyncio
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -31,6 +32,7 @@ REQUEST_SECONDS = 5.0
 SLOW_SECONDS = 0.25  # a read that takes longer is sent to a second node as well
 IN_FLIGHT = 512
 WAITING = 4096  # more requests than that are refused at once
+PAGE_PAUSES = (0.5, 1.0, 2.0)  # seconds before a page of a walk is asked for again
 
 Rows = list[tuple[Any, ...]]
 
@@ -75,7 +77,9 @@ def open_session(connection: Connection, keyspace: str | None = None) -> Session
         ssl_context=connection.tls,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         reconnection_policy=ExponentialReconnectionPolicy(0.5, 10.0),
-        connect_timeout=REQUEST_SECONDS,
+        connect_timeout=connection.request_seconds,
+        # The driver gives a node 2 s to tell its schema; a busy one with many keyspaces takes longer.
+        control_connection_timeout=connection.request_seconds,
         # The driver sends a request in pieces of 4 KiB; without this the kernel keeps the second piece
         # back until the node has acknowledged the first, which takes it 40 ms.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -140,16 +144,25 @@ class Client:
     async def pages(
         self, statement: PreparedStatement, values: Sequence[Any], size: int
     ) -> AsyncIterator[Rows]:
-        """The rows of a long answer, up to `size` at a time."""
+        """The rows of a long answer, up to `size` at a time. A page that does not come is asked for again: a
+        long walk meets a slow moment, and nobody waits for it by the second. Raises ServiceUnavailable."""
         bound = statement.bind(values)
         bound.fetch_size = size
         paging_state: bytes | None = None
         while True:
-            rows, paging_state = await self._send(bound, paging_state)
+            rows, paging_state = await self._page(bound, paging_state)
             if rows:
                 yield rows
             if paging_state is None:
                 return
+
+    async def _page(self, bound: Any, paging_state: bytes | None) -> tuple[Rows, bytes | None]:
+        for pause in PAGE_PAUSES:
+            try:
+                return await self._send(bound, paging_state)
+            except ServiceUnavailable:
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+        return await self._send(bound, paging_state)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._session.cluster.shutdown)
