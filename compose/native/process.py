@@ -110,6 +110,12 @@ class Process:
         """SIGCONT after `pause`."""
         self._signal(signal.SIGCONT)
 
+    def leave(self) -> None:
+        """Let it run on, to be ended by others: Python warns of a child that is forgotten while it runs."""
+        if self._child is not None:
+            self._child.returncode = 0
+            self._child = None
+
     def log_tail(self) -> str:
         """The end of what it wrote."""
         return self.log.read_text(errors="replace")[-LOG_TAIL_BYTES:] if self.log.exists() else ""

@@ -15,7 +15,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -143,9 +143,14 @@ def _shared(
         try:
             yield found
         finally:
-            with _alone(folder), suppress(BlockingIOError):
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                stop_all(processes)
+            with _alone(folder):
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:  # another one uses it still
+                    for process in processes:
+                        process.leave()
+                else:
+                    stop_all(processes)
 
 
 def _made(
