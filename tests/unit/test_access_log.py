@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from processors.access_log import line, log_key
@@ -14,7 +14,8 @@ from schemas.access_record import AccessRecord, weight
 from schemas.configurations.logging import LoggingEnabled, PartitionedPrefix, TargetObjectKeyFormat
 from schemas.errors import StorageFull
 
-FIELD = re.compile(r'\[[^]]*\]|"[^"]*"|[^ ]+')
+# Only the time is in brackets with a space between them: an IPv6 host is "[::1]:9000".
+FIELD = re.compile(r'\[\d\d/\w{3}/[\d:]+ \+0000\]|"[^"]*"|[^ ]+')
 RECORD = AccessRecord(
     "bucket", "owner", "012345678901", 1_700_000_000_123, "127.0.0.1", "arn:who", "AB01", "REST.GET.OBJECT",
     "a b",
@@ -37,6 +38,7 @@ def test_the_line() -> None:
     )
 
 
+@example({"source": "[]0"})
 @given(st.fixed_dictionaries({name: st.text() for name in (
     "requester", "key", "uri", "error", "referer", "user_agent", "version", "host", "source",
 )}))  # fmt: skip
