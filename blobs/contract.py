@@ -11,6 +11,7 @@ from schemas.manifest import Extent, Manifest
 from schemas.pending import Pending
 
 Drop = tuple[Extent, bytes]  # an extent, and the holder that lets go of it (b"": its primary)
+Lent = bytes | bytearray  # bytes in memory that is used again
 
 
 class KeySource(Protocol):
@@ -58,6 +59,10 @@ class BlobStore(Protocol):
 
     def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
         """The bytes of a range in chunks of at most 1 MiB, each verified before it is yielded."""
+
+    def lend(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[Lent]:
+        """As `stream`, in memory that is the store's: a chunk is good until its consumer waits for anything,
+        since any other stream may be given the same memory then."""
 
     async def expand(self, manifest: Manifest) -> Manifest:
         """The whole manifest of a spilled one; itself otherwise."""

@@ -97,6 +97,16 @@ def open_frame(cipher: AESGCM, number: int, length: int, stored: memoryview) -> 
     return decrypt_frame(cipher, number, last, stored[:-CRC_BYTES])
 
 
+def open_frame_into(cipher: AESGCM, number: int, length: int, stored: memoryview, plain: bytearray) -> None:
+    """The same for a frame of FRAME_SIZE bytes, written into `plain`, which is that long.
+
+    When it raises InvalidTag, `plain` holds bytes that nobody may see."""
+    last = (number + 1) * FRAME_SIZE >= length
+    if len(stored) != STORED_FRAME or (number + 1) * FRAME_SIZE > length:
+        raise InvalidTag
+    cipher.decrypt_into(nonce_of(number), stored[:-CRC_BYTES], CONTEXT_LAST if last else CONTEXT_MORE, plain)
+
+
 def stored_frame_length(number: int, length: int) -> int:
     """How many bytes frame `number` of an extent of `length` bytes takes."""
     return min(FRAME_SIZE, length - number * FRAME_SIZE) + FRAME_OVERHEAD

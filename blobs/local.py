@@ -5,10 +5,11 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from blobs import envelope
 from blobs.blob_files import BlobFileWriter
-from blobs.contract import Drop, KeySource
+from blobs.contract import Drop, KeySource, Lent
 from blobs.frames import encrypt_extent, stored_length
 from blobs.freeing import Freeing
 from blobs.marking import mark_live
@@ -31,6 +32,8 @@ from schemas.randomness import RandomTokens
 INLINE_LIMIT = 512
 PACK_LIMIT = 1024 * 1024
 WORKERS = 8
+
+Chunk = TypeVar("Chunk", bytes, Lent)
 
 
 class LocalBlobs:
@@ -168,11 +171,21 @@ class LocalBlobs:
     def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
         if manifest.spill is None:
             return self._ranges.stream(manifest, start, length)
-        return self._stream_spilled(manifest, start, length)
+        return self._spilled(self._ranges.stream, manifest, start, length)
 
-    async def _stream_spilled(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
-        whole = await self._spilling.expand(manifest)
-        async for chunk in self._ranges.stream(whole, start, length):
+    def lend(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[Lent]:
+        if manifest.spill is None:
+            return self._ranges.lend(manifest, start, length)
+        return self._spilled(self._ranges.lend, manifest, start, length)
+
+    async def _spilled(
+        self,
+        chunks: Callable[[Manifest, int, int], AsyncIterator[Chunk]],
+        manifest: Manifest,
+        start: int,
+        length: int,
+    ) -> AsyncIterator[Chunk]:
+        async for chunk in chunks(await self._spilling.expand(manifest), start, length):
             yield chunk
 
     async def expand(self, manifest: Manifest) -> Manifest:

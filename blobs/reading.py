@@ -11,11 +11,12 @@ import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from blobs.contract import KeySource
+from blobs.contract import KeySource, Lent
 from blobs.extents import overlaps
 from blobs.frames import (
     CONTEXT_LAST,
@@ -25,6 +26,7 @@ from blobs.frames import (
     STORED_FRAME,
     frame_count,
     open_frame,
+    open_frame_into,
     stored_frame_length,
     what_is_wrong,
 )
@@ -72,6 +74,7 @@ class RangeReader:
         self._open_packs = open_packs
         self._nowait = _NOWAIT
         self._buffer = bytearray(STORED_FRAME)
+        self._plain = bytearray(FRAME_SIZE)
 
     def read_now(self, manifest: Manifest, start: int, length: int) -> bytes | None:
         """The range at once, if it takes no waiting: one inline or packed extent of at most a frame,
@@ -101,8 +104,18 @@ class RangeReader:
             return None  # `read` finds out what is wrong
         return plain if length >= size and not start else plain[start : start + length]
 
-    async def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
+    def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
         """The bytes of a range of a whole (not spilled) manifest, a frame at a time, each verified."""
+        return self._frames(manifest, start, length, None)
+
+    def lend(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[Lent]:
+        """The same in one buffer for every whole frame of every stream: see blobs.contract. Fresh memory
+        for each frame would be filled with zeros first, and evict the rest from the processor's cache."""
+        return self._frames(manifest, start, length, self._plain)
+
+    async def _frames(
+        self, manifest: Manifest, start: int, length: int, into: bytearray | None
+    ) -> AsyncIterator[Any]:
         for extent, begin, end in overlaps(manifest.extents, start, start + length):
             cipher = AESGCM(self._keys.unwrap(extent.key_id, extent.data_key))
             file = None if not extent.blob else self._pack(extent) if in_pack(extent) else self._file(extent)
@@ -112,7 +125,7 @@ class RangeReader:
                 if stored is None:
                     stored = await self._stored_from_device(extent, file, number, min(stop, number + AHEAD))
                 for at in range(0, max(1, len(stored)), STORED_FRAME):
-                    plain = self._decrypt(extent, cipher, number, stored[at : at + STORED_FRAME])
+                    plain = self._decrypt(extent, cipher, number, stored[at : at + STORED_FRAME], into)
                     base = number * FRAME_SIZE
                     if begin > base or end < base + len(plain):
                         plain = plain[max(0, begin - base) : end - base]
@@ -170,9 +183,14 @@ class RangeReader:
             self._nowait = 0
             return self._read_cached(fd, buffer, offset)
 
-    def _decrypt(self, extent: Extent, cipher: AESGCM, number: int, stored: memoryview) -> bytes:
+    def _decrypt(
+        self, extent: Extent, cipher: AESGCM, number: int, stored: memoryview, into: bytearray | None
+    ) -> Lent:
         try:
-            return open_frame(cipher, number, extent.length, stored)
+            if into is None or len(stored) != STORED_FRAME:
+                return open_frame(cipher, number, extent.length, stored)
+            open_frame_into(cipher, number, extent.length, stored, into)
+            return into
         except InvalidTag:
             raise self._diagnose(extent, number, bytes(stored)) from None
 

@@ -14,6 +14,7 @@ from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
 
 from access.identity import ANONYMOUS
 from access.sigv4 import Verifier
+from blobs.contract import Lent
 from gateway.access_record import access_record
 from gateway.acl_request import WRITES, acl_of_write
 from gateway.acl_xml import ACL_HEADERS
@@ -101,7 +102,7 @@ class Application:
         inside = self._inside
         inside.count += 1
         request: Request | None = None
-        chunks: AsyncIterator[bytes] | None = None
+        chunks: AsyncIterator[Lent] | None = None
         code = ""
         cors: Sequence[tuple[str, str]] = _NO_HEADERS
         try:
@@ -123,7 +124,7 @@ class Application:
                 if not isinstance(body, bytes):
                     # Bytes that fail their check must turn the whole answer into an error while they can.
                     chunks = body
-                    body = await anext(chunks, b"")
+                    body = bytes(await anext(chunks, b""))
             except Exception as error:
                 chunks = None
                 shape = self._shape(error, request_id)

@@ -59,7 +59,7 @@ async def get_object(request: Request) -> Response:
         _add_checksum(request.headers, version, headers)
     if size <= WHOLE_LIMIT:
         return Response(200, headers, await reader.read(version, 0, size) if size else b"")
-    return Response(200, headers, reader.stream(version, 0, size))
+    return Response(200, headers, reader.lend(version, 0, size))
 
 
 async def head_object(request: Request) -> Response:
@@ -137,7 +137,7 @@ async def _special_answer(request: Request, bucket: Bucket, version: ObjectVersi
     reader = request.services.reader
     if length <= WHOLE_LIMIT:
         return Response(status, headers, await reader.read(version, start, length))
-    return Response(status, headers, reader.stream(version, start, length))
+    return Response(status, headers, reader.lend(version, start, length))
 
 
 async def _piece(request: Request, version: ObjectVersion) -> tuple[ByteRange | None, int]:

@@ -9,6 +9,7 @@ from access.identity import Principal
 from access.kms_envelope import KmsEnvelope
 from access.post_form import FormVerifier
 from access.sigv4 import Signed
+from blobs.contract import Lent
 from gateway.encryption_headers import Asked
 from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
@@ -94,12 +95,12 @@ class Response(NamedTuple):
     """Status, headers and body.
 
     `headers` belongs to this answer alone: the server appends to it. With a stream, `content-length` must
-    be among them.
+    be among them; its chunks may be lent (blobs.contract).
     """
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | AsyncIterator[Lent] = b""
 
 
 __all__ = ["UNSIGNED", "Payload", "Request", "Response", "Services"]

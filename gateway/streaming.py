@@ -8,6 +8,7 @@ from typing import Any
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
 
+from blobs.contract import Lent
 from gateway.errors import s3_error
 from gateway.flow_control import ClientGone, ClientStalled, Connections, Outflow
 
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 async def send_stream(
     connections: Connections, scope: Scope, protocol: HTTPProtocol, status: int,
-    headers: list[tuple[str, str]], first: bytes, chunks: AsyncIterator[bytes], request_id: bytes,
+    headers: list[tuple[str, str]], first: bytes, chunks: AsyncIterator[Lent], request_id: bytes,
 ) -> tuple[int, str]:  # fmt: skip
     """Send a body piece by piece; returns the bytes sent and an error code.
 
@@ -38,6 +39,7 @@ async def send_stream(
                 sent = len(first)
             looked = 0
             async for chunk in chunks:
+                # Lent: the server copies it before anything is waited for.
                 await transport.send_bytes(chunk)
                 sent += len(chunk)
                 if sent - looked >= LOOK_BYTES or sent - looked >= share:

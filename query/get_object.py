@@ -1,7 +1,5 @@
 """GET and HEAD: which version is meant, and its bytes."""
 
-from collections.abc import AsyncIterator
-
 from blobs.contract import BlobStore
 from index.contract import IndexReader
 from schemas.errors import InvalidPartNumber, MethodNotAllowed, NoSuchKey, NoSuchVersion
@@ -48,17 +46,6 @@ async def _find_version(index: IndexReader, bucket: Bucket, key: str, version: s
             delete_marker="true",
         )
     return row
-
-
-async def stream_object(
-    blobs: BlobStore, version: ObjectVersion, start: int, length: int
-) -> AsyncIterator[bytes]:
-    """A range in verified chunks."""
-    if version.manifest is None or length == 0:
-        return
-    manifest = await blobs.expand(version.manifest)
-    async for chunk in blobs.stream(manifest, start, length):
-        yield chunk
 
 
 async def part_range(blobs: BlobStore, version: ObjectVersion, number: int) -> tuple[int, int, int]:

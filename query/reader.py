@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from blobs.contract import BlobStore
+from blobs.contract import BlobStore, Lent
 from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory
 from query.configurations import Configurations
-from query.get_object import find_object, part_range, stream_object
+from query.get_object import find_object, part_range
 from query.list_objects import list_objects
 from query.list_restored import list_restored
 from query.list_uploads import list_uploads
@@ -18,7 +18,7 @@ from query.list_versions import list_versions
 from query.pages import ObjectPage, UploadPage, VersionPage
 from schemas.configurations.kinds import Kind, T
 from schemas.errors import NoSuchBucket, NoSuchUpload
-from schemas.manifest import Manifest, PartInfo
+from schemas.manifest import NO_BYTES, Manifest, PartInfo
 from schemas.rows import Bucket, ObjectVersion, Part, Upload
 
 
@@ -85,7 +85,12 @@ class Reader:
 
     def stream(self, version: ObjectVersion, start: int, length: int) -> AsyncIterator[bytes]:
         """A range in verified chunks of at most 1 MiB."""
-        return stream_object(self._blobs, version, start, length)
+        return self._blobs.stream(version.manifest or NO_BYTES, start, length)
+
+    def lend(self, version: ObjectVersion, start: int, length: int) -> AsyncIterator[Lent]:
+        """The same, for a consumer that is done with a chunk before it waits for anything: then its memory
+        is used again."""
+        return self._blobs.lend(version.manifest or NO_BYTES, start, length)
 
     def part_range(self, version: ObjectVersion, number: int) -> Awaitable[tuple[int, int, int]]:
         """(start, length, number of parts) of that part; 0 parts for an object not uploaded in parts.

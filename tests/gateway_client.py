@@ -72,7 +72,7 @@ class Client:
         )  # fmt: skip
         status, out, data = await HANDLERS[operation](request)
         if not isinstance(data, bytes):
-            data = b"".join([chunk async for chunk in data])
+            data = b"".join([bytes(chunk) async for chunk in data])
         return Answer(status, out, data)
 
     async def put(self, key: str, body: bytes, **headers: str) -> Answer:

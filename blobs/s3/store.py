@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from blobs import envelope
-from blobs.contract import Drop, KeySource
+from blobs.contract import Drop, KeySource, Lent
 from blobs.extents import rewrapped
 from blobs.frames import FRAME_SIZE
 from blobs.marking import mark_live
@@ -139,6 +139,9 @@ class S3Blobs:
         whole = await self._spilling.expand(manifest)
         async for chunk in self._reader.stream(whole, start, length):
             yield chunk
+
+    def lend(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[Lent]:
+        return self.stream(manifest, start, length)
 
     async def expand(self, manifest: Manifest) -> Manifest:
         return await self._spilling.expand(manifest)

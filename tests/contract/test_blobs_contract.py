@@ -105,7 +105,9 @@ def run(engine: Engine, tmp_path: Path) -> Callable[[Scenario], None]:
 async def stream(blobs: BlobStore, manifest: Manifest, start: int, length: int) -> bytes:
     chunks = [chunk async for chunk in blobs.stream(manifest, start, length)]
     assert all(0 < len(chunk) <= 1024 * 1024 for chunk in chunks)
-    return b"".join(chunks)
+    whole = b"".join(chunks)
+    assert b"".join([bytes(chunk) async for chunk in blobs.lend(manifest, start, length)]) == whole
+    return whole
 
 
 async def write(blobs: BlobStore, key: str, data: bytes, step: int = 300_000) -> Manifest:

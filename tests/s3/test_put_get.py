@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,20 @@ def test_a_large_object_streams_both_ways(s3: Any, bucket: str) -> None:
         hashlib.sha256(body(s3.get_object(Bucket=bucket, Key="large"))).digest()
         == hashlib.sha256(data).digest()
     )
+
+
+def test_large_objects_read_side_by_side_are_each_their_own(s3: Any, bucket: str) -> None:
+    """Their frames go through the same memory in turn."""
+    bodies = {f"large-{number}": os.urandom(3_000_000 + number) for number in range(6)}
+    for key, data in bodies.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=data)
+
+    def is_right(key: str) -> bool:
+        got: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return got == bodies[key]
+
+    with ThreadPoolExecutor(6) as readers:
+        assert all(readers.map(is_right, [*bodies] * 5))
 
 
 def test_the_last_put_wins_and_its_size_counts(s3: Any, bucket: str) -> None:

@@ -58,6 +58,13 @@ def evict(path: str) -> None:
     os.close(fd)
 
 
+def damage(path: str, offset: int) -> None:
+    """Flip a bit."""
+    fd = os.open(path, os.O_RDWR)
+    os.pwrite(fd, bytes([os.pread(fd, 1, offset)[0] ^ 4]), offset)
+    os.close(fd)
+
+
 def test_streams_side_by_side_give_each_its_own_bytes(run: Callable[[Scenario], None]) -> None:
     async def scenario(blobs: LocalBlobs, key: str) -> None:
         chance = random.Random(1)
@@ -72,12 +79,44 @@ def test_streams_side_by_side_give_each_its_own_bytes(run: Callable[[Scenario], 
                 if manifest.extents[0].blob and chance.random() < 0.3:
                     evict(path_of(blobs, manifest))
                 pieces = []
-                async for piece in blobs.stream(manifest, start, length):
-                    pieces.append(piece)
+                chunks = chance.choice([blobs.stream, blobs.lend])(manifest, start, length)
+                async for piece in chunks:
+                    pieces.append(bytes(piece))
                     await asyncio.sleep(0)
                 assert b"".join(pieces) == data[start : start + length]
 
         await asyncio.gather(*(reader() for _ in range(20)))
+
+    run(scenario)
+
+
+def test_what_is_lent_is_one_buffer_again_and_again(run: Callable[[Scenario], None]) -> None:
+    async def scenario(blobs: LocalBlobs, key: str) -> None:
+        data = os.urandom(6 * FRAME_SIZE)
+        manifest = await store(blobs, key, data)
+        places = {id(piece) async for piece in blobs.lend(manifest, 0, len(data))}
+        assert len(places) == 1
+        streamed = [piece async for piece in blobs.stream(manifest, 0, len(data))]
+        assert b"".join(streamed) == data
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("frame", [0, 1, 3])
+def test_a_damaged_frame_is_never_lent(run: Callable[[Scenario], None], frame: int) -> None:
+    async def scenario(blobs: LocalBlobs, key: str) -> None:
+        data = os.urandom(4 * FRAME_SIZE)
+        manifest = await store(blobs, key, data)
+        damage(path_of(blobs, manifest), 64 + frame * STORED_FRAME + 1000)
+        got = bytearray()
+
+        async def read() -> None:
+            async for piece in blobs.lend(manifest, 0, len(data)):
+                got.extend(piece)
+
+        with pytest.raises(BlobCorrupt):
+            await read()
+        assert got == data[: frame * FRAME_SIZE]
 
     run(scenario)
 
