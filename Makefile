@@ -10,7 +10,7 @@ ARGS   ?=
 TORTURE_ROUNDS ?= 1000
 CLUSTER_ROUNDS ?= 100
 
-.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-cluster torture torture-cluster docs clean
+.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-growth bench-cluster torture torture-cluster docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -65,8 +65,11 @@ format: $(VENV)/.installed-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev ## compare with MinIO on this machine (ARGS='growth' …); results in bench/results/
+bench: $(VENV)/.installed-dev ## compare with MinIO on this machine (ARGS='--quick' …); results in bench/results/
 	$(BIN)/python -m bench $(ARGS)
+
+bench-growth: $(VENV)/.installed-dev ## the same requests at 1,000 keys and at 1,000,000 (ARGS='--keys …'); about 5 minutes
+	$(BIN)/python -m bench growth $(ARGS)
 
 bench-cluster: $(VENV)/.installed-dev ## measure a cluster on this machine (ARGS='--replicated' …); results in bench/results/
 	$(BIN)/python -m bench.cluster $(ARGS)

@@ -5,6 +5,7 @@ import functools
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from bench import compare, growth, machine, report, servers, workloads, wrk
@@ -22,14 +23,16 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=options.dir.resolve()))
     started: list[servers.Server] = []
     try:
-        for store in options.stores:
-            server = _server(store, folder, options.workers)
-            server.start()
-            started.append(server)
-            server.pause()
         if options.what == "growth":
-            _growth(started, options)
+            server = servers.strandline(folder, options.workers)
+            started.append(server)
+            _growth(server, folder / server.name, options)
         else:
+            for store in options.stores:
+                server = _server(store, folder, options.workers)
+                server.start()
+                started.append(server)
+                server.pause()
             _compare(started, options)
     except (servers.Unavailable, wrk.WrongAnswer, RuntimeError, OSError) as error:
         return _fail(str(error))
@@ -62,26 +65,34 @@ def _compare(started: list[servers.Server], options: argparse.Namespace) -> None
     _save("compare", options, content)
 
 
-def _growth(started: list[servers.Server], options: argparse.Namespace) -> None:
-    results = []
-    print(f"\nkeys {growth.FEW:,} and {options.keys:,}; mean milliseconds of a request")
-    for server in started:
-        server.resume()
-        few, many = growth.measure(
-            server, (growth.FEW, options.keys), options.auth, options.connections, options.seconds,
-            options.rounds,
-        )  # fmt: skip
-        server.pause()
-        results.append({"store": server.name, "few": few.as_dict(), "many": many.as_dict()})
-        print(f"{server.name}: GET {few.get_ms:.3f} → {many.get_ms:.3f} ({many.get_ms / few.get_ms:.2f}×)")
-        print(
-            f"{server.name}: LIST {few.list_ms:.2f} → {many.list_ms:.2f} ({many.list_ms / few.list_ms:.2f}×)"
-        )
-        print(
-            f"{server.name}: delimiter listing over {many.keys:,} keys: {many.delimiter_ms:.2f} ms",
-            flush=True,
-        )
-    _save("growth", options, {"results": results})
+def _growth(server: servers.Server, data: Path, options: argparse.Namespace) -> None:
+    sizes = (growth.FEW, options.keys)
+    print(f"\nkeys {sizes[0]:,} and {sizes[1]:,}; mean milliseconds of a request")
+    growth.fill(server, data, sizes)
+    began = time.monotonic()
+    server.start()
+    started = time.monotonic() - began
+    few, many = growth.measure(
+        server, sizes, options.auth, options.connections, options.seconds, options.rounds
+    )
+    stored = {
+        part: sum(file.stat().st_blocks * 512 for file in (data / part).rglob("*"))
+        for part in ("index", "log")
+    }
+    resident = server.resident_bytes()
+    print(f"GET {few.get_ms:.3f} → {many.get_ms:.3f} ({many.get_ms / few.get_ms:.2f}×)")
+    print(f"LIST {few.list_ms:.2f} → {many.list_ms:.2f} ({many.list_ms / few.list_ms:.2f}×)")
+    print(f"delimiter listing over {many.keys:,} keys: {many.delimiter_ms:.2f} ms")
+    print(f"started in {started:.1f} s; resident {resident / 1024**2:,.0f} MiB")
+    print(f"index {stored['index'] / 1024**2:,.0f} MiB, log {stored['log'] / 1024**2:,.0f} MiB")
+    content: dict[str, object] = {
+        "few": few.as_dict(),
+        "many": many.as_dict(),
+        "start_seconds": round(started, 2),
+        "resident_bytes": resident,
+        "stored_bytes": stored,
+    }
+    _save("growth", options, content)
 
 
 def _save(kind: str, options: argparse.Namespace, content: dict[str, object]) -> None:
@@ -128,6 +139,8 @@ def _parse() -> argparse.Namespace:
         options.auth = "header" if options.what == "growth" else "presigned"
     if options.stores is None:
         options.stores = ["strandline"] if options.what == "growth" else list(STORES)
+    if options.what == "growth" and options.stores != ["strandline"]:
+        parser.error("growth is measured of strandline alone")
     if options.connections < 2 or options.rounds < 1 or options.seconds < 1 or options.keys <= growth.FEW:
         parser.error(f"at least 2 connections, 1 round, 1 second and more than {growth.FEW} keys")
     return options

@@ -2,20 +2,20 @@
 
 import random
 import statistics
-import time
-from collections.abc import Iterator
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.http import Client
-from bench.servers import Server
+from bench.keys import PREFIXES, key_of
+from bench.servers import ROOT, Server
 from bench.signing import Signer
 from bench.workloads import PAGE, keys_of
-from bench.wrk import Requests, run
+from bench.wrk import Requests, clean_environment, run
 
-BODY = b"0123456789abcdef"
-BATCH = 50_000
-PREFIXES = 100
 FEW = 1_000
+FILL_SECONDS = 1800
 READS = 100_000  # different requests: more than a store keeps heads in memory for
 
 
@@ -37,23 +37,30 @@ class Growth:
         }
 
 
-def key_of(number: int, prefixes: int = PREFIXES) -> str:
-    """Keys spread evenly over the prefixes."""
-    return f"prefix-{number % prefixes:03}/key-{number // prefixes:07}"
+def bucket_of(size: int) -> str:
+    """The bucket of so many keys."""
+    return f"keys-{size}"
+
+
+def fill(server: Server, data: Path, sizes: tuple[int, int]) -> None:
+    """Store the objects in the server's data folder, before it starts, with the credentials it will have.
+    Raises RuntimeError."""
+    buckets = [f"{bucket_of(size)}={size}" for size in sizes]
+    command = [sys.executable, "-m", "bench.filling", str(data), *buckets]
+    environment = {**clean_environment(), **server.environment}
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=FILL_SECONDS).returncode:
+        raise RuntimeError(f"{data} could not be filled")
 
 
 def measure(
     server: Server, sizes: tuple[int, int], style: str, connections: int, seconds: float, rounds: int
 ) -> list[Growth]:
-    """Fill a bucket with few tiny objects and one with many; time GET, LIST and a delimiter listing of each.
+    """Time GET, LIST and a delimiter listing of a bucket of few keys and one of many, as `fill` made them.
 
     The two take turns, so that whatever else the machine does falls on both."""
     signer = server.signer(style)
-    buckets = {f"keys-{size}": size for size in sizes}
+    buckets = {bucket_of(size): size for size in sizes}
     for bucket, size in buckets.items():
-        with Client(signer) as client:
-            client.expect(200, "PUT", f"/{bucket}")
-        _fill(server, signer, bucket, size, connections)
         _check(signer, bucket, size)
     server.settle()
     signer.refresh()
@@ -72,25 +79,6 @@ def measure(
 
 
 _DELIMITER = {"list-type": "2", "delimiter": "/", "max-keys": str(PAGE)}
-
-
-def _fill(server: Server, signer: Signer, bucket: str, keys: int, connections: int) -> None:
-    began = time.monotonic()
-    for numbers in _batches(keys):
-        signer.refresh()
-        heads = [signer.head("PUT", f"/{bucket}/{key_of(i)}", None, len(BODY)) for i in numbers]
-        run(server.endpoint, Requests(heads, BODY, once=True), 600, connections)
-        with Client(signer) as client:  # those that were under way when the run was ended
-            for i in numbers[-2 * connections :]:
-                client.expect(200, "PUT", f"/{bucket}/{key_of(i)}", None, BODY)
-        done = numbers[-1] + 1
-        rate = done / (time.monotonic() - began)
-        print(f"  {server.name} {bucket}: {done:,} keys stored ({rate:,.0f}/s)", flush=True)
-
-
-def _batches(keys: int) -> Iterator[range]:
-    for start in range(0, keys, BATCH):
-        yield range(start, min(keys, start + BATCH))
 
 
 def _check(signer: Signer, bucket: str, keys: int) -> None:

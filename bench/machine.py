@@ -42,3 +42,8 @@ def _field(path: str, name: str) -> str:
 def _first_line(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     return ((done.stdout or done.stderr).splitlines() or ["unknown"])[0].strip()
+
+
+def disk_bytes(folder: Path) -> int:
+    """What the files below a folder take on disk."""
+    return sum(file.stat().st_blocks * 512 for file in folder.rglob("*"))
