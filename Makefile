@@ -8,6 +8,13 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 # More flags for `serve`, more options for `test`, what `bench` is to do.
 ARGS   ?=
 TORTURE_ROUNDS ?= 1000
+ROOMS  := access blobs bus disk gateway index ingest processors query schemas strandline
+# Only a vulnerability that is found fails: where the advisories cannot be had (no network, an index without
+# them), that is said and passed over.
+AUDIT   = @found=$$(timeout 120 $(BIN)/pip-audit --progress-spinner off --timeout 5 --skip-editable 2>&1) \
+	&& echo "$$found" | head -1 \
+	|| case "$$found" in *" known vulnerabilit"*) echo "$$found"; exit 1;; \
+	*) echo "pip-audit: the advisories are out of reach; dependencies were not checked";; esac
 CLUSTER_ROUNDS ?= 100
 
 .PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-growth bench-cluster torture torture-cluster docs clean
@@ -56,10 +63,12 @@ cluster-stop: $(VENV)/.installed-dev ## stop it; its data stays in .cache/cluste
 test-clients: ## install the clients and tools that some tests need: AWS CLI, rclone, restic, wrk (Debian, root)
 	scripts/install-test-clients
 
-check: $(VENV)/.installed-dev ## formatting, lint, types
+check: $(VENV)/.installed-dev ## formatting, lint, types, security lint, known vulnerabilities of dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit -q -ll -c pyproject.toml -r $(ROOMS)
+	$(AUDIT)
 
 format: $(VENV)/.installed-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff format .

@@ -114,7 +114,9 @@ def customer_asked(headers: MutableMapping[str, str], prefix: str) -> Asked | No
         key = b""
     if len(key) != CUSTOMER_KEY_BYTES:
         raise _invalid("The secret key was invalid for the specified algorithm.", f"{prefix}-key")
-    if not hmac.compare_digest(binascii.b2a_base64(hashlib.md5(key).digest(), newline=False), md5.encode()):
+    if not hmac.compare_digest(
+        binascii.b2a_base64(hashlib.md5(key, usedforsecurity=False).digest(), newline=False), md5.encode()
+    ):
         raise _invalid(
             "The calculated MD5 hash of the key did not match the hash that was provided.",
             f"{prefix}-key-md5",
