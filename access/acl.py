@@ -18,6 +18,12 @@ GRANTS_LIMIT = 100
 # The account from which EC2 reads bundles of machine images.
 _EC2 = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
 
+# Who owns what nobody in particular wrote.
+ANONYMOUS_ID = "65a011a29cdf8ec533ec3d1ccaae921c"
+
+# Grantees that are no account of this store.
+KNOWN = GROUPS | {_EC2, ANONYMOUS_ID}
+
 PRIVATE = "private"
 BUCKET_OWNER_FULL_CONTROL = "bucket-owner-full-control"
 

@@ -55,7 +55,7 @@ def cases() -> dict[str, Callable[[], Decision]]:
     many = _policy(*({**secure, "Resource": f"arn:aws:s3:::photos/{n}/*"} for n in range(50)))
 
     def case(who: Principal, policy: Policy | None, *identity: Policy) -> Callable[[], Decision]:
-        caller, target = Caller(Who(who), identity), Target(OWNER, policy)
+        caller, target = Caller(Who(who), identity), Target(OWNER, () if policy is None else (policy,))
         return lambda: decide(caller, "s3:getobject", RESOURCE, context, target)
 
     return {

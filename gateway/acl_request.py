@@ -2,6 +2,7 @@
 
 from access.acl import (
     BUCKET_OWNER_FULL_CONTROL,
+    KNOWN,
     PRIVATE,
     canned_for_bucket,
     canned_for_object,
@@ -37,9 +38,10 @@ async def acl_of_write(request: Request) -> Acl | None:
     Raises AccessControlListNotSupported, AccessDenied, InvalidArgument, InvalidRequest.
     """
     bucket = await request.services.reader.bucket(request.bucket)
-    acl = header_acl(request, bucket.owner_id, bucket.owner_id, of_bucket=False)
+    owner = request.owner or bucket.owner_id
+    acl = header_acl(request, owner, bucket.owner_id, of_bucket=False)
     await check_acl(request, bucket, acl)
-    return None if acl == owner_only(bucket.owner_id) else acl
+    return None if acl == owner_only(owner) else acl
 
 
 async def acl_of_request(request: Request, bucket: Bucket, owner_id: str, of_bucket: bool) -> Acl:
@@ -79,9 +81,9 @@ def header_acl(request: Request, owner_id: str, bucket_owner_id: str, of_bucket:
 async def check_acl(request: Request, bucket: Bucket, acl: Acl) -> None:
     """Where ACLs are disabled, only full control for the bucket's owner may be asked for, which is what there
     is. AWS refuses it under the name "private", which older clients send with every write (rclone 1.60 does):
-    here it is taken. Where public ACLs are blocked, none of those.
+    here it is taken. Where public ACLs are blocked, none of those. Accounts that are named must exist.
 
-    Raises AccessControlListNotSupported, AccessDenied.
+    Raises AccessControlListNotSupported, AccessDenied, InvalidArgument.
     """
     reader = request.services.reader
     if await object_ownership(reader, bucket) == "BucketOwnerEnforced":
@@ -93,3 +95,7 @@ async def check_acl(request: Request, bucket: Bucket, acl: Acl) -> None:
             "Access Denied: public access control lists (ACLs) are prevented by the BlockPublicAcls setting "
             "in S3 Block Public Access."
         )
+    number_of = request.services.identities.directory.number_of
+    for grantee in {grant.grantee for grant in acl} - KNOWN - {bucket.owner_id}:
+        if number_of(grantee) is None:
+            raise InvalidArgument("Invalid id", ArgumentName="CanonicalUser/ID", ArgumentValue=grantee)

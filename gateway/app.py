@@ -18,6 +18,7 @@ from blobs.contract import Lent
 from gateway.access_record import access_record
 from gateway.acl_request import WRITES, acl_of_write
 from gateway.acl_xml import ACL_HEADERS
+from gateway.authorization.authorizer import authorize, needs_no_asking
 from gateway.configurations.cors import cors_headers
 from gateway.encryption import note_encryption
 from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
@@ -25,7 +26,6 @@ from gateway.flow_control import Connections
 from gateway.in_progress import InProgress
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.operations import Level
-from gateway.own_account import check_own_account, is_operator
 from gateway.presigned_headers import fold_presigned
 from gateway.registry import Handler, Registry
 from gateway.request import UNSIGNED, Request, Services
@@ -65,8 +65,8 @@ class Application:
     """
 
     __slots__ = (
-        "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_log_access",
-        "_observe", "_operator", "_prefix", "_registry", "_services", "_verifier",
+        "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
+        "_log_access", "_observe", "_prefix", "_registry", "_services", "_verifier",
     )  # fmt: skip
 
     def __init__(
@@ -81,7 +81,7 @@ class Application:
     ) -> None:
         self._services = services
         self._identities = services.identities
-        self._operator = services.identities.directory.root.principal
+        self._known = services.reader.known_bucket
         self._registry = registry
         self._verifier = verifier
         self._observe = observe
@@ -115,9 +115,8 @@ class Application:
                 if self._identities.stale:
                     await self._identities.refresh()
                 handler = self._admit(request)
-                principal = request.principal
-                if principal.kind != "anonymous" and not is_operator(principal, self._operator):
-                    await check_own_account(request)
+                if not needs_no_asking(request.principal, self._known(request.bucket), request.operation):
+                    handler = await authorize(request, handler)
                 if not UNUSUAL.isdisjoint(request.headers):
                     await self._check_unusual(request)
                 status, headers, body = await handler(request)
@@ -211,8 +210,6 @@ class Application:
             request.principal = signed.principal
         elif selected.name == "PostObject":
             request.forms = self._verifier.forms
-        else:
-            raise AccessDenied()
         request.signing = signed
         check_key(key)
         return selected.handler
@@ -227,7 +224,7 @@ class Application:
         owner = request.headers.get(EXPECTED_OWNER)
         if owner is not None and request.bucket and request.operation != "CreateBucket":
             bucket = await self._services.reader.bucket(request.bucket)
-            if bucket.owner_id != owner:
+            if owner not in (bucket.owner_id, self._services.identities.directory.number_of(bucket.owner_id)):
                 raise AccessDenied()
 
     # --- out -----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from gateway.object_headers import XML_TYPE
 from gateway.request import Request, Response
 from gateway.xml import DECLARATION, NAMESPACE, document, escape, parse
 from gateway.xml_structs import read_struct
+from query.reader import Reader
 from schemas.configurations.acl import ACL, BucketAcl
 from schemas.configurations.ownership_controls import ENFORCED, OWNERSHIP_CONTROLS, OwnershipControls
 from schemas.configurations.tagging import TAGGING, Tagging, TagSet
@@ -166,23 +167,20 @@ async def list_buckets(request: Request) -> Response:
         )
     token = query.get("continuation-token")
     after = decode_token(token) if token is not None else ""
-    buckets = await _owned(request, prefix, after, limit + 1)
+    reader, owner = request.services.reader, request.principal.id
+    buckets = await owned_buckets(reader, owner, prefix, after, limit + 1, query.get("bucket-region"))
     following = encode_token(buckets[limit - 1].name) if len(buckets) > limit else ""
     return Response(200, [XML_TYPE], _listing(request, buckets[:limit], prefix, following))
 
 
-async def _owned(request: Request, prefix: str, after: str, limit: int) -> list[Bucket]:
-    """Up to `limit` buckets of the caller after a name; others' are passed over."""
-    reader = request.services.reader
-    region = request.query.get("bucket-region")
+async def owned_buckets(
+    reader: Reader, owner_id: str, prefix: str, after: str, limit: int, region: str | None = None
+) -> list[Bucket]:
+    """Up to `limit` buckets of an account after a name, of one region if given; others are passed over."""
     owned: list[Bucket] = []
     while len(owned) < limit:
         page = await reader.buckets(prefix, after, limit)
-        owned += [
-            one
-            for one in page
-            if one.owner_id == request.principal.id and (region is None or one.region == region)
-        ]
+        owned += [one for one in page if one.owner_id == owner_id and region in (None, one.region)]
         if len(page) < limit:
             break
         after = page[-1].name

@@ -45,8 +45,8 @@ NOTES: dict[str, str] = {
     "PreflightObject": "As PreflightBucket.",
     "GetBucketAcl": "The owner alone where ACLs are disabled, as they are in a new bucket.",
     "GetObjectAcl": "The bucket's owner alone where ACLs are disabled, as they are in a new bucket.",
-    "PutBucketAcl": "Canned, in headers, as XML. **Not evaluated yet:** it grants nothing; only the bucket's "
-    "owner has access. Grants by e-mail address are refused: accounts have none.",
+    "PutBucketAcl": "Canned, in headers, as XML. Accounts that it names must exist. Grants by e-mail "
+    "address are refused.",
     "PutObjectAcl": "As PutBucketAcl.",
     "GetBucketEncryption": "AES256 unless configured: all data is encrypted under a key of its bucket.",
     "PutBucketAccelerateConfiguration": "Kept and given back. There is no edge network that would speed "
@@ -56,7 +56,8 @@ NOTES: dict[str, str] = {
     "refused: logs belong to the target bucket's owner.",
     "PutBucketNotificationConfiguration": "Validated, kept and given back; destinations are not asked "
     "whether they exist. **Nothing is sent yet.**",
-    "PutBucketRequestPayment": "Kept and given back. Nobody is charged for anything.",
+    "PutBucketRequestPayment": "Others must send x-amz-request-payer then, and anonymous callers are "
+    "refused. Nobody is charged for anything.",
     "PutBucketWebsite": "Validated, kept and given back. **Nothing serves the website yet.**",
     "PutBucketAnalyticsConfiguration": "Validated, kept and given back. **Nothing analyses yet.**",
     "PutBucketIntelligentTieringConfiguration": "Validated, kept and given back. **Nothing moves yet.**",
@@ -70,15 +71,15 @@ NOTES: dict[str, str] = {
     "PutObjectLockConfiguration": "In force for every version made once it is answered; a year is 365 days. "
     "What is put under a lock must come with Content-MD5 or a checksum.",
     "PutObjectRetention": "Decided atomically with deletes. Nobody shortens or ends COMPLIANCE; GOVERNANCE "
-    "gives way to x-amz-bypass-governance-retention.",
+    "gives way to x-amz-bypass-governance-retention of callers who may s3:BypassGovernanceRetention.",
     "PutBucketCors": "In force for every request with an Origin once answered, for refused ones too.",
     "GetBucketPolicyStatus": "What the policy would do by AWS's definition of public.",
     "GetPublicAccessBlock": "All four switches are on in a new bucket.",
     "PutBucketOwnershipControls": "BucketOwnerEnforced in a new bucket.",
-    "PutBucketPolicy": "Validated and given back. **Not evaluated yet:** it neither grants nor denies "
-    "anything; only the bucket's owner has access, whatever it says.",
-    "PutPublicAccessBlock": "BlockPublicPolicy and BlockPublicAcls refuse what would open the bucket. "
-    "Nothing is open to the public, with them or without.",
+    "PutBucketPolicy": "Validated as AWS does, and in force when it is answered. The root of the account "
+    "that owns the bucket may always read, set and delete it; callers of other accounts get 405.",
+    "PutPublicAccessBlock": "BlockPublicPolicy and BlockPublicAcls refuse what would open the bucket; "
+    "IgnorePublicAcls and RestrictPublicBuckets close what is open already.",
     "PutBucketTagging": "At most 50 tags.",
 }
 

@@ -48,7 +48,7 @@ async def copy_object(request: Request) -> Response:
     )
     result = await services.producer.copy_object(
         bucket, request.key, found, attributes, request.origin(), algorithm, condition,
-        protection.object_key,
+        protection.object_key, owner=request.owner,
         by_reference=same_protection(
             found.attributes.encryption, request.source_encryption, protection.encryption, request.encryption
         ),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import NamedTuple
 
+from gateway.authorization.authorizer import CheckDeletion, deletions
 from gateway.body import whole
 from gateway.conditions import single_etag
 from gateway.copy_source import KEY_LIMIT
@@ -52,11 +53,12 @@ async def delete_objects(request: Request) -> Response:
     wanted, quiet = parse_delete(await whole(request, BODY_LIMIT))
     origin = request.origin()
     bypass = bypasses(request.headers)
+    check = await deletions(request, bucket)
     outcomes: list[str] = []
     for first in range(0, len(wanted), TOGETHER):
         group = wanted[first : first + TOGETHER]
         outcomes += await asyncio.gather(
-            *(_delete(services.producer, bucket, one, origin, quiet, bypass) for one in group)
+            *(_delete(services.producer, bucket, one, origin, quiet, bypass, check) for one in group)
         )
     return Response(200, [XML_TYPE], document("DeleteResult", "".join(outcomes)))
 
@@ -87,8 +89,9 @@ def _wanted(element: Element) -> Wanted:
 
 
 async def _delete(
-    producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool, bypass: bool
-) -> str:
+    producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool, bypass: bool,
+    check: CheckDeletion | None,
+) -> str:  # fmt: skip
     """Delete one object; what became of it, as an element."""
     try:
         if one.unbuilt:
@@ -98,6 +101,8 @@ async def _delete(
         if one.version is not None and not is_version_id(one.version):
             # Not as in DeleteObject: AWS answers so here, for an empty element too.
             raise NoSuchVersion("The specified version does not exist.")
+        if check is not None:
+            bypass = await check(one.key, one.version)
         condition = Condition(if_match=single_etag(one.etag)) if one.etag else None
         result = await producer.delete_object(bucket, one.key, origin, one.version, condition, bypass)
     except Exception as error:  # one key that fails must not hide what became of the others

@@ -46,7 +46,7 @@ async def get_object(request: Request) -> Response:
     """GetObject."""
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
-    version = await _find(reader, bucket, request)
+    version = await find_named(request, bucket)
     if version.attributes.storage_class != "STANDARD":
         check_readable(version)
     if version.attributes.encryption is not None or request.encryption is not None:
@@ -66,7 +66,7 @@ async def head_object(request: Request) -> Response:
     """HeadObject: the headers of GetObject without its body."""
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
-    version = await _find(reader, bucket, request)
+    version = await find_named(request, bucket)
     if version.attributes.encryption is not None or request.encryption is not None:
         check_read_key(version.attributes.encryption, request.encryption)
     if _special(request):
@@ -77,10 +77,15 @@ async def head_object(request: Request) -> Response:
     return Response(200, headers)
 
 
-async def _find(reader: Reader, bucket: Bucket, request: Request) -> ObjectVersion:
+async def find_named(request: Request, bucket: Bucket) -> ObjectVersion:
+    """The object or the version that a request to read it names: the one that was looked up to decide that it
+    may be read, if it was. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed, InvalidArgument."""
     query = request.query
     if query and "partNumber" in query:
         part_number(query["partNumber"])  # refused whether or not there is such an object
+    if request.found is not None:
+        return request.found
+    reader = request.services.reader
     if query and "versionId" in query:
         return await reader.find(bucket, request.key, version_parameter(query))
     return await reader.find(bucket, request.key)

@@ -11,7 +11,7 @@ from gateway.checksums import CHECKSUM_ELEMENTS, type_element, value_element
 from gateway.conditions import check_read
 from gateway.dates import http_date
 from gateway.encryption import check_read_key
-from gateway.get_object import version_parameter
+from gateway.get_object import find_named
 from gateway.listing_parameters import PAGE_LIMIT, number_parameter
 from gateway.multipart import PARTS_LIMIT
 from gateway.object_headers import XML_TYPE, Headers, unchanged_headers
@@ -32,7 +32,7 @@ async def get_object_attributes(request: Request) -> Response:
     wanted = attributes_wanted(request.headers)
     limit = number_parameter(request.headers, "x-amz-max-parts", PAGE_LIMIT, PAGE_LIMIT)
     after = number_parameter(request.headers, "x-amz-part-number-marker", 0, PARTS_LIMIT)
-    version = await reader.find(bucket, request.key, version_parameter(request.query))
+    version = await find_named(request, bucket)
     check_read_key(version.attributes.encryption, request.encryption)
     if not check_read(request.headers, version.etag, version.created_at):
         return Response(304, unchanged_headers(bucket, version))

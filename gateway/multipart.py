@@ -35,7 +35,7 @@ async def create_multipart_upload(request: Request) -> Response:
     algorithm = algorithm_asked(request.headers)
     kind = type_asked(request.headers)
     upload = await services.producer.create_upload(
-        bucket, request.key, attributes, request.origin(), algorithm, kind
+        bucket, request.key, attributes, request.origin(), algorithm, kind, request.owner
     )
     headers = [XML_TYPE, *encryption_headers(protection.encryption, request.encryption)]
     if upload.checksum_algorithm is not None:

@@ -1,10 +1,10 @@
-"""The ACL of an object or of one version of it. Nothing evaluates it yet (`gateway.configurations.acl`)."""
+"""The ACL of an object or of one version of it. What it grants, `gateway.authorization` says."""
 
 from access.acl import owner_only
 from gateway.acl_request import acl_of_request
 from gateway.acl_xml import write_acl
 from gateway.configurations.ownership_controls import object_ownership
-from gateway.get_object import version_parameter
+from gateway.get_object import find_named, version_parameter
 from gateway.object_headers import XML_TYPE, Headers
 from gateway.request import Request, Response
 from gateway.xml import document
@@ -15,7 +15,7 @@ async def get_object_acl(request: Request) -> Response:
     """GetObjectAcl: the bucket's owner alone where ACLs are disabled."""
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
-    version = await reader.find(bucket, request.key, version_parameter(request.query))
+    version = await find_named(request, bucket)
     owner, acl = bucket.owner_id, owner_only(bucket.owner_id)
     if await object_ownership(reader, bucket) != "BucketOwnerEnforced":
         owner = version.owner_id

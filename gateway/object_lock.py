@@ -1,9 +1,10 @@
 """Retention and legal hold of a version."""
 
+from gateway.authorization.authorizer import ask_about_body
 from gateway.body import whole
 from gateway.configurations.resource import BODY_LIMIT, xml_answer
 from gateway.dates import iso_date
-from gateway.get_object import version_parameter
+from gateway.get_object import find_named, version_parameter
 from gateway.object_lock_headers import MODES, bypasses, require_lock, retain_until
 from gateway.payload_headers import require_digest
 from gateway.request import Request, Response
@@ -24,6 +25,7 @@ async def put_object_retention(request: Request) -> Response:
     if (mode is None) != (until is None) or (mode is not None and mode not in MODES):
         raise MalformedXML()
     retention = ObjectLock() if mode is None else ObjectLock(MODES[mode], retain_until(until or ""))
+    await ask_about_body(request, lock=retention)
     version = version_parameter(request.query)
     await services.reader.find(bucket, request.key, version)
     await services.producer.set_retention(
@@ -52,6 +54,7 @@ async def put_object_legal_hold(request: Request) -> Response:
     status = root.value("Status")
     if status not in ("ON", "OFF"):
         raise MalformedXML()
+    await ask_about_body(request, lock=ObjectLock(legal_hold=status == "ON"))
     version = version_parameter(request.query)
     await services.reader.find(bucket, request.key, version)
     await services.producer.set_legal_hold(bucket, request.key, status == "ON", request.origin(), version)
@@ -71,7 +74,7 @@ async def _lock(request: Request) -> ObjectLock:
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
     require_lock(bucket)
-    version = await reader.find(bucket, request.key, version_parameter(request.query))
+    version = await find_named(request, bucket)
     if version.attributes.lock is None:
         raise NoSuchObjectLockConfiguration()
     return version.attributes.lock

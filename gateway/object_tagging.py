@@ -1,7 +1,8 @@
 """GetObjectTagging, PutObjectTagging, DeleteObjectTagging: the tags of an object or of one version of it."""
 
+from gateway.authorization.authorizer import ask_about_body
 from gateway.body import whole
-from gateway.get_object import version_parameter
+from gateway.get_object import find_named, version_parameter
 from gateway.object_headers import XML_TYPE, Headers
 from gateway.payload_headers import require_digest
 from gateway.request import Request, Response
@@ -15,7 +16,7 @@ async def get_object_tagging(request: Request) -> Response:
     """GetObjectTagging."""
     reader = request.services.reader
     bucket = await reader.bucket(request.bucket)
-    version = await reader.find(bucket, request.key, version_parameter(request.query))
+    version = await find_named(request, bucket)
     headers = [XML_TYPE, *_version_header(bucket, version.version)]
     return Response(200, headers, tagging_document(version.attributes.tags))
 
@@ -25,6 +26,7 @@ async def put_object_tagging(request: Request) -> Response:
     require_digest(request.headers)
     bucket = await request.services.reader.bucket(request.bucket)
     tags = parse_tagging(await whole(request, BODY_LIMIT))
+    await ask_about_body(request, tags=tags)
     return Response(200, await _set(request, bucket, tags))
 
 

@@ -15,6 +15,7 @@ from access.post_form import required
 from access.post_policy import PostPolicy, parse_policy
 from gateway.acl_request import acl_of_write
 from gateway.acl_xml import ACL_HEADERS
+from gateway.authorization.authorizer import ask_about_form
 from gateway.body import WHOLE_LIMIT, arriving
 from gateway.checksums import algorithm_asked, checksum_headers
 from gateway.encryption import note_encryption, protection_of_write
@@ -28,7 +29,6 @@ from gateway.object_headers import (
     write_headers,
 )
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
-from gateway.own_account import check_own_account, is_operator
 from gateway.payload_headers import announced_checksum, content_length
 from gateway.request import Request, Response, base_url
 from gateway.routing import check_key
@@ -37,7 +37,6 @@ from gateway.unbuilt import check_unbuilt
 from gateway.xml import DECLARATION, escape
 from ingest.payload import Payload
 from schemas.errors import (
-    AccessDenied,
     EntityTooLarge,
     EntityTooSmall,
     InvalidArgument,
@@ -62,14 +61,13 @@ async def post_object(request: Request) -> Response:
     await form.read_fields()
     fields = {name: value.replace(FILENAME, form.filename) for name, value in form.fields.items()}
     _authenticate(request, fields)
-    if not is_operator(request.principal, services.identities.directory.root.principal):
-        await check_own_account(request)
     request.key = _key(fields)
     policy = parse_policy(fields["policy"]) if "policy" in fields else None
     if policy is not None:
         policy.check({**fields, "bucket": request.bucket}, time.time())
     bucket = await services.reader.bucket(request.bucket)
     headers = object_headers(fields)
+    await _authorize(request, fields, headers)
     check_unbuilt(headers)
     note_encryption(request, headers)
     protection = await protection_of_write(request, bucket)
@@ -77,7 +75,9 @@ async def post_object(request: Request) -> Response:
         await _attributes(request, fields, headers), encryption=protection.encryption
     )
     payload = replace(await _payload(form, headers, policy, length), object_key=protection.object_key)
-    result = await services.producer.put_object(bucket, request.key, payload, attributes, request.origin())
+    result = await services.producer.put_object(
+        bucket, request.key, payload, attributes, request.origin(), owner=request.owner
+    )
     answer = [
         *write_headers(bucket, result.version, protection.encryption, request.encryption),
         ("etag", quoted(result.etag)),
@@ -88,14 +88,23 @@ async def post_object(request: Request) -> Response:
 
 
 def _authenticate(request: Request, fields: Mapping[str, str]) -> None:
-    """Who uploads: the signer of the policy, unless the request itself is signed. Raises AccessDenied for
-    nobody, and what FormVerifier raises."""
+    """Who uploads: the signer of the policy, unless the request itself is signed; else nobody in particular.
+    Raises what FormVerifier raises."""
     if request.forms is None:
         return
     principal = request.forms.verify(fields)
-    if principal is None:
-        raise AccessDenied()
-    request.principal = principal
+    if principal is not None:
+        request.principal = principal
+
+
+async def _authorize(request: Request, fields: Mapping[str, str], headers: dict[str, str]) -> None:
+    """Whether the uploader may, as with a PUT with those headers. Raises AccessDenied."""
+    tags = (
+        {"x-amz-tagging": urlencode(parse_tagging(fields["tagging"].encode()))} if "tagging" in fields else {}
+    )
+    asking = replace(request, headers={**request.headers, **headers, **tags})
+    await ask_about_form(asking)
+    request.owner = asking.owner
 
 
 def _key(fields: Mapping[str, str]) -> str:

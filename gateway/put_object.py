@@ -27,7 +27,7 @@ async def put_object(request: Request) -> Response:
     if protection.object_key:
         body = replace(body, object_key=protection.object_key)
     result = await services.producer.put_object(
-        bucket, request.key, body, attributes, request.origin(), condition
+        bucket, request.key, body, attributes, request.origin(), condition, request.owner
     )
     headers = write_headers(bucket, result.version, protection.encryption, request.encryption)
     headers.append(("etag", quoted(result.etag)))

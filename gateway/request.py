@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from access.evaluation.callers import Callers
 from access.forwarded import FORWARDED_HOST
 from access.identity import Principal
 from access.kms_envelope import KmsEnvelope
@@ -18,7 +19,7 @@ from ingest.producer import Producer
 from query.identities import FreshIdentities
 from query.reader import Reader
 from schemas.events import Origin
-from schemas.rows import Grant, ObjectLock
+from schemas.rows import Grant, ObjectLock, ObjectVersion
 
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
 
@@ -35,9 +36,11 @@ class Services:
     pace: Pace = DEFAULT_PACE
     customer_keys_over_http: bool = False
     kms: KmsEnvelope = field(kw_only=True)
+    callers: Callers = field(init=False)
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
+        self.callers = Callers(self.identities.directory)
         self.patience = Patience(self.pace.window)
 
 
@@ -54,6 +57,8 @@ class Request:
     lock         likewise: what is to keep the object from being removed
     encryption   what it asks for, or the customer's key that it brings; source_encryption of a copy's source
     forms        verifies the form that signs an otherwise unsigned PostObject
+    owner        who is to own the object to be written; "": the bucket's owner
+    found        the object, where it was looked up to decide whether it may be read
     """
 
     method: str
@@ -77,6 +82,8 @@ class Request:
     forms: FormVerifier | None = None
     encryption: Asked | None = None
     source_encryption: Asked | None = None
+    owner: str = ""
+    found: ObjectVersion | None = None
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

@@ -31,9 +31,9 @@ REFUSED: frozenset[str] = frozenset(
 
 # Headers that ask for nothing here, and why: what they would change cannot be the case.
 HARMLESS: dict[str, str] = {
-    "x-amz-confirm-remove-self-bucket-access": "policies are not evaluated yet, so none locks its writer out",
+    "x-amz-confirm-remove-self-bucket-access": "the root of the account may always mend a policy",
     "x-amz-bucket-object-lock-token": "Object Lock needs no token of AWS's support",
-    "x-amz-request-payer": "only the bucket's owner has access, and nobody is charged",
+    "x-amz-request-payer": "it is asked for where the requester pays, and nobody is charged",
     "x-amz-skip-destination-validation": "destinations of notifications are never asked",
 }
 

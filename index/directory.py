@@ -89,6 +89,10 @@ class BucketDirectory:
         """The bucket as it was last read here, which may be a while ago; None when it is not remembered."""
         return self._buckets.get(name)
 
+    def known(self, name: str) -> Bucket | None:
+        """The same, if it is in memory; None says nothing."""
+        return self._buckets.get(name) if self._read_generation() == self._generation else None
+
     async def refresh(self, name: str) -> Bucket | None:
         """The bucket of that name, read from the index now. Names without a bucket are not remembered."""
         generation = self._read_generation()

@@ -27,6 +27,7 @@ async def copy_object(
     checksum_algorithm: str | None = None,
     condition: Condition | None = None,
     object_key: bytes = b"",
+    owner: str = "",
     *,
     by_reference: bool = True,
 ) -> PutResult:
@@ -37,7 +38,7 @@ async def copy_object(
     else:
         stored = await _encrypted_anew(ports, bucket, source, checksum_algorithm, object_key)
     event = ObjectPut(
-        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, source.size,
+        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), owner or bucket.owner_id, source.size,
         stored.etag, attributes, stored.manifest, stored.checksum, condition,
     )  # fmt: skip
     receipt = await submit_with_bytes(ports, bucket, event, stored.pending)

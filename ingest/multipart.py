@@ -47,6 +47,7 @@ async def create_upload(
     origin: Origin,
     checksum_algorithm: str | None = None,
     wanted_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
+    owner: str = "",
 ) -> Upload:
     """Begin an upload. Raises InvalidRequest for an algorithm that lacks that type."""
     if checksum_algorithm is not None:
@@ -59,12 +60,12 @@ async def create_upload(
         )
     upload_id = uuid7().hex()
     event = UploadCreate(
-        origin, bucket.bucket_id, bucket.epoch, key, upload_id, bucket.owner_id, attributes,
+        origin, bucket.bucket_id, bucket.epoch, key, upload_id, owner or bucket.owner_id, attributes,
         checksum_algorithm, kind,
     )  # fmt: skip
     receipt = await submit_key_event(ports, bucket, event)
     return Upload(
-        key, upload_id, receipt.time, receipt.seq, bucket.owner_id, origin.actor, attributes,
+        key, upload_id, receipt.time, receipt.seq, owner or bucket.owner_id, origin.actor, attributes,
         checksum_algorithm, kind,
     )  # fmt: skip
 

@@ -43,10 +43,13 @@ class Producer:
         attributes: Attributes,
         origin: Origin,
         condition: Condition | None = None,
+        owner: str = "",
     ) -> Awaitable[PutResult]:
-        """Store an object. Raises NoSuchBucket, PreconditionFailed, NoSuchKey (If-Match on a missing key),
-        BadDigest, ContentSHA256Mismatch, IncompleteBody, EntityTooLarge, StorageFull …"""
-        return put_object(self._ports, bucket, key, payload, attributes, origin, condition)
+        """Store an object. It belongs to `owner`, or else to the bucket's owner.
+
+        Raises NoSuchBucket, PreconditionFailed, NoSuchKey (If-Match on a missing key), BadDigest,
+        ContentSHA256Mismatch, IncompleteBody, EntityTooLarge, StorageFull …"""
+        return put_object(self._ports, bucket, key, payload, attributes, origin, condition, owner)
 
     def copy_object(
         self,
@@ -58,6 +61,7 @@ class Producer:
         checksum_algorithm: str | None = None,
         condition: Condition | None = None,
         object_key: bytes = b"",
+        owner: str = "",
         *,
         by_reference: bool = True,
     ) -> Awaitable[PutResult]:
@@ -67,7 +71,7 @@ class Producer:
         by_reference  whether both may share bytes and data keys; else they are encrypted anew"""
         return copy_object(
             self._ports, bucket, key, source, attributes, origin, checksum_algorithm, condition, object_key,
-            by_reference=by_reference,
+            owner, by_reference=by_reference,
         )  # fmt: skip
 
     def set_metadata(
@@ -128,9 +132,12 @@ class Producer:
         origin: Origin,
         checksum_algorithm: str | None = None,
         checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] | None = None,
+        owner: str = "",
     ) -> Awaitable[Upload]:
         """Begin a multipart upload. Raises InvalidRequest for an algorithm that lacks that type."""
-        return create_upload(self._ports, bucket, key, attributes, origin, checksum_algorithm, checksum_type)
+        return create_upload(
+            self._ports, bucket, key, attributes, origin, checksum_algorithm, checksum_type, owner
+        )
 
     def put_part(
         self, bucket: Bucket, upload: Upload, number: int, payload: Payload, origin: Origin

@@ -17,11 +17,12 @@ async def put_object(
     attributes: Attributes,
     origin: Origin,
     condition: Condition | None = None,
+    owner: str = "",
 ) -> PutResult:
     """Store an object; see `ingest.producer.Producer.put_object` for the errors."""
     stored = await store_object(ports, bucket.key_id, payload)
     event = ObjectPut(
-        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), bucket.owner_id, stored.size,
+        origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), owner or bucket.owner_id, stored.size,
         stored.etag, attributes, stored.manifest, stored.checksum, condition,
     )  # fmt: skip
     receipt = await submit_with_bytes(ports, bucket, event, stored.pending)

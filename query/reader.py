@@ -9,6 +9,7 @@ import msgspec
 from blobs.contract import BlobStore, Lent
 from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory
+from query.bucket_rules import BucketRules, RulesOfBuckets
 from query.configurations import Configurations
 from query.get_object import find_object, part_range
 from query.list_objects import list_objects
@@ -30,6 +31,9 @@ class Reader:
         self._directory = directory
         self._blobs = blobs
         self._configurations = Configurations(index)
+        self._rules = RulesOfBuckets(self._configurations)
+        # The bucket of that name if it is in memory and up to date; None does not say that there is none.
+        self.known_bucket = directory.known
 
     async def bucket(self, name: str) -> Bucket:
         """Raises NoSuchBucket."""
@@ -57,6 +61,10 @@ class Reader:
     ) -> Coroutine[Any, Any, list[tuple[str, T]]]:
         """Configurations of a kind with ids, in order of the ids, those after `after` (None: all)."""
         return self._configurations.page(bucket, kind, after, limit)
+
+    def rules(self, bucket: Bucket) -> Coroutine[Any, Any, BucketRules]:
+        """What the bucket's owner has set about access, as of that row."""
+        return self._rules.of(bucket)
 
     def find(self, bucket: Bucket, key: str, version: str | None = None) -> Awaitable[ObjectVersion]:
         """The object of that key, or that version of it.

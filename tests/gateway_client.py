@@ -2,12 +2,16 @@
 
 import asyncio
 import hashlib
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Literal
 
 from access.identity import Principal
+from gateway.acl_request import WRITES, acl_of_write
+from gateway.acl_xml import ACL_HEADERS
+from gateway.authorization.authorizer import authorize
 from gateway.handlers import handlers
 from gateway.operations import OPERATIONS
 from gateway.request import Request
@@ -63,14 +67,17 @@ class Client:
         self, operation: str, key: str = "key", body: bytes = b"", query: str = "", bucket: str = "bucket",
         principal: Principal = ROOT, **headers: str,
     ) -> Answer:  # fmt: skip
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         named.setdefault("content-length", str(len(body)))
         parameters = dict(item.partition("=")[::2] for item in query.split("&") if item)
         request = Request(
             METHODS[operation], f"/{bucket}/{key}", bucket, key, parameters, {"host": "here", **named},
             uuid7(), "127.0.0.1", operation, principal, self.services, Body(body),
         )  # fmt: skip
-        status, out, data = await HANDLERS[operation](request)
+        handler = await authorize(request, HANDLERS[operation])
+        if operation in WRITES and not ACL_HEADERS.isdisjoint(named):
+            request.acl = await acl_of_write(request)
+        status, out, data = await handler(request)
         if not isinstance(data, bytes):
             data = b"".join([bytes(chunk) async for chunk in data])
         return Answer(status, out, data)
@@ -98,6 +105,14 @@ class Client:
     async def versioning(self, state: Literal["enabled", "suspended"]) -> None:
         bucket = await self.services.reader.bucket("bucket")
         await self.services.producer.set_versioning(bucket, state, self.origin())
+
+    async def open_to_all(self) -> None:
+        """Let everybody read the objects."""
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+        statement["Resource"] = "arn:aws:s3:::bucket/*"
+        await self.call("DeletePublicAccessBlock", "")
+        text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        await self.call("PutBucketPolicy", "", text.encode())
 
     @staticmethod
     def origin() -> Origin:

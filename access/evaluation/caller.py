@@ -29,6 +29,14 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     multi_factor: bool | None = None
 
     @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All that is about the caller: what is attached to it, and what limits it."""
+        if self.boundary is None and self.session is None:
+            return self.identity
+        boundary = () if self.boundary is None else (self.boundary,)
+        return self.identity + boundary + (self.session or ())
+
+    @property
     def principal(self) -> Principal:
         return self.who.principal
 

@@ -8,6 +8,8 @@
 Source: IAM User Guide, "Policy evaluation logic", "Permissions boundaries" and "Session policies".
 """
 
+from typing import Literal
+
 import msgspec
 
 from access.evaluation.caller import Caller
@@ -15,22 +17,27 @@ from access.evaluation.policy import Ask, Policy, Statement
 from access.evaluation.principals import Named
 from access.evaluation.template import Context
 
+# What kind of policy decided, in the words of AWS's messages; "" where none did.
+Source = Literal[
+    "", "resource-based policy", "identity-based policy", "permissions boundary", "session policy"
+]
+
 
 class Target(msgspec.Struct, frozen=True, gc=False):
     """What is asked for, from its owner's side.
 
     owner       the canonical id of the account that owns it (of an object: the object's owner)
-    policy      the policy on the resource
+    policies    the policies on the resource
     granted     how an ACL names the caller for what is asked; NOT: not at all
     granted_by  which ACL that is
-    closed      the resource's policy allows nothing to callers of other accounts, whatever it says: it is
-                public, and public policies are restricted
+    closed      the resource's policies allow nothing to callers of other accounts, whatever they say: they
+                are public, and public policies are restricted
     foreign     the object belongs to somebody else than the bucket: the bucket's policy can deny, not allow
     by_policy   only the resource's policy opens it, its own account's included, as with keys and roles
     """
 
     owner: str
-    policy: Policy | None = None
+    policies: tuple[Policy, ...] = ()
     granted: Named = Named.NOT
     granted_by: str = ""
     closed: bool = False
@@ -45,6 +52,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     policy     the policy that decided; "" where there is none
     statement  its statement
     reason     in words
+    source     what kind of policy denied it, or does not allow it
     """
 
     allowed: bool
@@ -52,6 +60,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     policy: str = ""
     statement: Statement | None = None
     reason: str = ""
+    source: Source = ""
 
     @property
     def by(self) -> str:
@@ -86,28 +95,31 @@ def decide(caller: Caller, action: str, resource: str, context: Context, target:
 
 
 def _denied(caller: Caller, ask: Ask, target: Target) -> Decision | None:
-    if target.policy is not None:
-        statement = target.policy.denying(ask)
-        if statement is not None:
-            return _refused(target.policy, statement)
-    policies = caller.identity
-    if caller.boundary is not None:
-        policies = (*policies, caller.boundary)
-    if caller.session is not None:
-        policies = (*policies, *caller.session)
-    for policy in policies:
+    for policy in target.policies:
         statement = policy.denying(ask)
         if statement is not None:
-            return _refused(policy, statement)
+            return _refused(policy, statement, "resource-based policy")
+    for policy in caller.identity:
+        statement = policy.denying(ask)
+        if statement is not None:
+            return _refused(policy, statement, "identity-based policy")
+    if caller.boundary is not None:
+        statement = caller.boundary.denying(ask)
+        if statement is not None:
+            return _refused(caller.boundary, statement, "permissions boundary")
+    for policy in caller.session or ():
+        statement = policy.denying(ask)
+        if statement is not None:
+            return _refused(policy, statement, "session policy")
     return None
 
 
-def _refused(policy: Policy, statement: Statement) -> Decision:
-    return Decision(False, True, policy.name, statement, "A statement denies it.")
+def _refused(policy: Policy, statement: Statement, source: Source) -> Decision:
+    return Decision(False, True, policy.name, statement, "A statement denies it.", source)
 
 
-def _nothing(reason: str) -> Decision:
-    return Decision(False, reason=reason)
+def _nothing(reason: str, source: Source = "") -> Decision:
+    return Decision(False, reason=reason, source=source)
 
 
 def _own(caller: Caller, ask: Ask) -> Decision | None:
@@ -123,13 +135,14 @@ def _own(caller: Caller, ask: Ask) -> Decision | None:
 
 def _granted(caller: Caller, ask: Ask, target: Target) -> tuple[Named, Decision | None]:
     """What allows it on the resource's side, and how that names the caller."""
-    named, statement = Named.NOT, None
-    policy = target.policy
-    outside = target.closed and caller.principal.id != target.owner
-    if policy is not None and not outside and not target.foreign:
-        named, statement = policy.allowing(ask)
-    if policy is not None and named and named >= target.granted:
-        return named, Decision(True, False, policy.name, statement, "The resource's policy allows it.")
+    best, by, statement = Named.NOT, "", None
+    if not target.foreign and not (target.closed and caller.principal.id != target.owner):
+        for policy in target.policies:
+            named, found = policy.allowing(ask)
+            if named > best:
+                best, by, statement = named, policy.name, found
+    if best and best >= target.granted:
+        return best, Decision(True, False, by, statement, "The resource's policy allows it.")
     if target.granted:
         return target.granted, Decision(True, False, target.granted_by, None, "An ACL grants it.")
     return Named.NOT, None
@@ -138,14 +151,15 @@ def _granted(caller: Caller, ask: Ask, target: Target) -> tuple[Named, Decision 
 def _limited(caller: Caller, ask: Ask, boundary: bool = True) -> Decision | None:
     """The refusal when the caller's boundary or its session's policies do not allow it, too."""
     if boundary and caller.boundary is not None and not caller.boundary.allowing(ask)[0]:
-        return _limit(caller.boundary, "The permissions boundary does not allow it.")
+        return _limit(caller.boundary, "The permissions boundary does not allow it.", "permissions boundary")
     if caller.session is not None and not any(policy.allowing(ask)[0] for policy in caller.session):
-        return _limit(caller.session[0] if caller.session else None, "No policy of the session allows it.")
+        first = caller.session[0] if caller.session else None
+        return _limit(first, "No policy of the session allows it.", "session policy")
     return None
 
 
-def _limit(policy: Policy | None, reason: str) -> Decision:
-    return Decision(False, False, policy.name if policy is not None else "", None, reason)
+def _limit(policy: Policy | None, reason: str, source: Source) -> Decision:
+    return Decision(False, False, policy.name if policy is not None else "", None, reason, source)
 
 
 def _within(
@@ -159,7 +173,7 @@ def _within(
         # To a user by name, also past its boundary; to a role only as far as that goes.
         return _limited(caller, ask, boundary=role) or theirs
     if target.by_policy and theirs is None:
-        return _nothing("The resource's policy does not allow it.")
+        return _nothing("The resource's policy does not allow it.", "resource-based policy")
     if own is None:
-        return _nothing("No policy of the caller's own allows it.")
+        return _nothing("No policy of the caller's own allows it.", "identity-based policy")
     return _limited(caller, ask) or own

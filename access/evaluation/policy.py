@@ -4,7 +4,7 @@ Documents were validated when they were set (`access.policy_document`).
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -113,13 +113,18 @@ class Statement:
 
 
 class Policy:
-    """A compiled document. `name` is what people know it by: "bucket policy of photos" …"""
+    """A compiled document.
 
-    __slots__ = ("_by_action", "name", "statements")
+    name  what people know it by: "the policy of bucket photos" …
+    keys  the condition keys that its statements ask about; of tags without the tag's key
+    """
+
+    __slots__ = ("_by_action", "keys", "name", "statements")
 
     def __init__(self, name: str, statements: Sequence[Statement]) -> None:
         self.name = name
         self.statements = tuple(statements)
+        self.keys = frozenset(key.partition("/")[0] for one in statements for key in one.keys)
         self._by_action: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = {}
 
     def _of_action(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
@@ -150,10 +155,6 @@ class Policy:
                 if named is Named.ITSELF:
                     break
         return best, by
-
-    def asks_about(self, wanted: Callable[[str], bool]) -> bool:
-        """Whether some statement has a condition on such a key."""
-        return any(wanted(key) for statement in self.statements for key in statement.keys)
 
 
 def compile_policy(document: str | Json, name: str) -> Policy:

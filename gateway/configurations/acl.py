@@ -1,5 +1,4 @@
-"""The ACL of a bucket. Kept and given back by AWS's rules; nothing evaluates it yet, and only the bucket's
-owner gets through."""
+"""The ACL of a bucket, by AWS's rules. What it grants, `gateway.authorization` says."""
 
 from access.acl import owner_only
 from gateway.acl_request import acl_of_request

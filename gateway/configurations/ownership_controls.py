@@ -20,8 +20,7 @@ ROOT = "OwnershipControls"
 
 async def object_ownership(reader: Reader, bucket: Bucket) -> ObjectOwnership:
     """The bucket's ownership setting."""
-    found = await reader.configuration(bucket, OWNERSHIP_CONTROLS) or ENFORCED
-    return found.rules[0].object_ownership if found.rules else "ObjectWriter"
+    return (await reader.rules(bucket)).ownership
 
 
 async def put_bucket_ownership_controls(request: Request) -> Response:

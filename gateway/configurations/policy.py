@@ -1,5 +1,4 @@
-"""Bucket policies: validated, kept and given back. Nothing evaluates them yet: requests are decided without
-them, and only the bucket's owner gets through."""
+"""Bucket policies: validated, kept and given back. What they allow, `gateway.authorization` says."""
 
 import json
 
@@ -43,7 +42,7 @@ async def get_bucket_policy(request: Request) -> Response:
 
 
 async def get_bucket_policy_status(request: Request) -> Response:
-    """GetBucketPolicyStatus: whether the policy, once evaluated, would let the public in."""
+    """GetBucketPolicyStatus: whether the policy lets the public in."""
     public = is_public(json.loads(await _text(request)))
     return xml_answer("PolicyStatus", f"<IsPublic>{'true' if public else 'false'}</IsPublic>")
 

@@ -5,7 +5,6 @@ from gateway.request import Request, Response
 from gateway.xml_structs import write_struct
 from query.reader import Reader
 from schemas.configurations.public_access_block import (
-    ALL_BLOCKED,
     NOTHING_BLOCKED,
     PUBLIC_ACCESS_BLOCK,
     PublicAccessBlockConfiguration,
@@ -24,7 +23,7 @@ def check(configuration: PublicAccessBlockConfiguration) -> None:
 
 async def public_access_block(reader: Reader, bucket: Bucket) -> PublicAccessBlockConfiguration:
     """What is blocked in the bucket."""
-    return await reader.configuration(bucket, PUBLIC_ACCESS_BLOCK) or ALL_BLOCKED
+    return (await reader.rules(bucket)).block
 
 
 async def get_public_access_block(request: Request) -> Response:

@@ -6,6 +6,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import JSONResponse, Response
 
+from gateway.authorization.authorizer import ask
+from gateway.bucket import owned_buckets
 from gateway.bucket_names import check_bucket_name
 from gateway.rest.body import json_body
 from gateway.rest.call import Call, calling
@@ -33,9 +35,9 @@ async def list_buckets(
     limit: Annotated[int, Query(ge=1, le=PAGE, description="Buckets on a page")] = PAGE,
     continuation: Annotated[str | None, Query(description="From the page before")] = None,
 ) -> BucketList:
-    """Buckets by name."""
+    """The buckets of the caller's account by name."""
     after = decode_continuation(continuation, 1)[0] if continuation else ""
-    rows = await call.reader.buckets(prefix, after, limit + 1)
+    rows = await owned_buckets(call.reader, call.owner_id, prefix, after, limit + 1)
     more = encode_continuation(rows[limit - 1].name) if len(rows) > limit else None
     return BucketList(buckets=[BucketModel.of(row) for row in rows[:limit]], continuation=more)
 
@@ -53,6 +55,8 @@ async def create_bucket(call: Creates) -> Response:
     wanted = await json_body(call, CreateBucketRequest)
     call.progress.bucket = wanted.name
     check_bucket_name(wanted.name)
+    call.asked.bucket = wanted.name
+    await ask(call.asked)
     row = await call.producer.create_bucket(wanted.name, call.owner_id, call.origin)
     location = {"location": f"/buckets/{quote(row.name)}"}
     return JSONResponse(BucketModel.of(row).model_dump(), 201, location)

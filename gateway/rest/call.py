@@ -1,6 +1,6 @@
 """One call of the REST API: what every route needs to know of it before it does its work."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -8,14 +8,17 @@ from urllib.parse import unquote_plus
 from fastapi import Request
 
 from access.identity import Principal
-from gateway.own_account import is_operator
+from gateway.authorization.asking import Asking
+from gateway.authorization.authorizer import ask
+from gateway.request import Request as S3Request
 from gateway.request import Services
 from gateway.rest.authentication import Authentication
+from gateway.rest.authorization import s3_request, stands_for
 from gateway.rest.object_headers import refuse_s3_headers
 from gateway.routing import check_key
 from ingest.producer import Producer
 from query.reader import Reader
-from schemas.errors import AccessDenied, InvalidArgument, InvalidRequest, InvalidURI
+from schemas.errors import InvalidArgument, InvalidRequest, InvalidURI
 from schemas.events import Origin
 
 STATE = "strandline"  # where in the ASGI scope the edge keeps what it knows of a request
@@ -46,7 +49,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An authenticated request, and what it can be served with."""
+    """A request that may go on, and what it can be served with.
+
+    sha256   of the body, where it was signed
+    asked    the same as a request of S3
+    reading  of a request that reads: tells whether its caller may know that there is nothing (None: it may)
+    """
 
     request: Request
     headers: dict[str, str]
@@ -55,6 +63,8 @@ class Call:
     principal: Principal
     sha256: bytes | None
     progress: Progress
+    asked: S3Request
+    reading: Asking | None
 
     @property
     def producer(self) -> Producer:
@@ -75,26 +85,40 @@ def progress_of(scope: Any) -> Progress:
     return progress
 
 
-def calling(operation: str) -> Callable[[Request], Call]:
-    """The dependency of a route that does that S3 operation: authenticates, and refuses what the route
-    would ignore."""
+def calling(operation: str) -> Callable[[Request], Awaitable[Call]]:
+    """The dependency of a route that does that S3 operation: authenticates, authorises, and refuses what the
+    route would ignore."""
 
-    def prepare(request: Request) -> Call:
+    async def prepare(request: Request) -> Call:
         services: Services = request.app.state.services
         authentication: Authentication = request.app.state.authentication
         headers = headers_of(request)
         progress = progress_of(request.scope)
-        progress.operation = operation
+        progress.operation = stands_for(operation, request)
         progress.bucket = request.path_params.get("bucket", "")
         progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
         caller = authentication.caller(request, headers)
         progress.principal = caller.principal.id
-        if not is_operator(caller.principal, services.identities.directory.root.principal):
-            raise AccessDenied("the REST API is for the operator of the store: the root of its own account")
         refuse_s3_headers(headers)
         _refuse_unknown_parameters(request)
-        origin = Origin(progress.request_id, caller.principal.id, progress.source, operation)
-        return Call(request, headers, services, origin, caller.principal, caller.sha256, progress)
+        asked = s3_request(
+            services, request, headers, progress.operation, caller.principal, progress.request_id,
+            progress.source,
+        )  # fmt: skip
+        # A new bucket's name stands in the body: its route asks.
+        reading = None if operation == "CreateBucket" else await ask(asked)
+        origin = Origin(progress.request_id, caller.principal.id, progress.source, progress.operation)
+        return Call(
+            request,
+            headers,
+            services,
+            origin,
+            caller.principal,
+            caller.sha256,
+            progress,
+            asked,
+            reading,
+        )
 
     return prepare
 

@@ -48,7 +48,6 @@ async def list_objects(
     row = await call.reader.bucket(bucket)
     if key is not None:
         _refuse_mixture(call, {"key", "version"}, "key")
-        call.progress.operation = "GetObject"
         return await read_object(call, row, checked_key(key), version)
     if version is not None:
         raise InvalidRequest("'version' is the version of a key: give ?key= too")

@@ -130,7 +130,9 @@ async def _put(call: Call, bucket: str, key: str) -> StoredObject:
         guard = await protection(call.services, call.principal, row, Place(bucket, key), None)
         attributes = msgspec.structs.replace(attributes, encryption=guard.encryption)
         payload = replace(payload, object_key=guard.object_key)
-    result = await call.producer.put_object(row, key, payload, attributes, call.origin, condition)
+    result = await call.producer.put_object(
+        row, key, payload, attributes, call.origin, condition, call.asked.owner
+    )
     return StoredObject.of(key, result)
 
 

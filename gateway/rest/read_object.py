@@ -12,7 +12,7 @@ from gateway.encryption import check_key_given, object_key
 from gateway.ranges import ByteRange, parse_range
 from gateway.rest.call import Call
 from gateway.rest.object_headers import VERSION, Headers, raw, validators, version_headers
-from schemas.errors import InvalidArgument
+from schemas.errors import InvalidArgument, NoSuchKey, NoSuchVersion
 from schemas.rows import Bucket, Encryption, ObjectVersion
 
 WHOLE_LIMIT = 1024**2  # bytes; up to here the body is read at once, above it is streamed
@@ -22,7 +22,7 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     """The answer to GET or HEAD. Raises NoSuchKey, NoSuchVersion, PreconditionFailed, InvalidRange …"""
     if version == "":
         raise InvalidArgument("the parameter 'version' is empty; leave it out for the newest")
-    found = await call.reader.find(bucket, key, version)
+    found = call.asked.found or await _find(call, bucket, key, version)
     if call.request.method != "HEAD":
         check_readable(found)
     if found.attributes.encryption is not None:
@@ -54,6 +54,16 @@ async def _unlocked(
     return await call.reader.unlock(
         version, object_key(encryption, None, call.services.kms, call.principal, place)
     )
+
+
+async def _find(call: Call, bucket: Bucket, key: str, version: str | None) -> ObjectVersion:
+    """The object; that there is none is told to those who may list the bucket."""
+    try:
+        return await call.reader.find(bucket, key, version)
+    except (NoSuchKey, NoSuchVersion):
+        if call.reading is not None:
+            await call.reading.require_list()
+        raise
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -196,11 +196,3 @@ def test_policies_that_are_public(s3: Any, bucket: str, changes: dict[str, Any])
 )  # fmt: skip
 def test_policies_that_are_not_public(s3: Any, bucket: str, changes: dict[str, Any]) -> None:
     assert not public(s3, bucket, **changes)
-
-
-def test_a_stored_policy_opens_nothing_yet(s3: Any, raw: Raw, bucket: str) -> None:
-    """Policies are not evaluated yet: only the owner has access, whatever they say."""
-    assert public(s3, bucket, Principal="*")
-    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
-    answer = raw.send("GET", f"/{bucket}/k", signed=False)
-    assert (answer.status, answer.code) == (403, "AccessDenied")

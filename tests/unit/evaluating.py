@@ -73,10 +73,12 @@ def asked(
     boundary: Policy | None = None,
     session: Sequence[Policy] | None = None,
     owner: str = OUR_ID,
+    policy: Policy | None = None,
     **target: Any,
 ) -> Decision:
     caller = Caller(who(name), tuple(identity), boundary, None if session is None else tuple(session))
-    return decide(caller, action.lower(), resource, Values(context), Target(owner, **target))
+    policies = () if policy is None else (policy,)
+    return decide(caller, action.lower(), resource, Values(context), Target(owner, policies, **target))
 
 
 __all__ = ["Named", "asked", "document", "policy", "statement", "who"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from access.identity import Principal
+from access.identity import ANONYMOUS
 from schemas import errors
 from tests.gateway_client import MIB, Client, md5, run
 
@@ -94,8 +94,9 @@ def test_overrides(tmp_path: Path) -> None:
         for value in ("a\r\nset-cookie: x", "\u20ac", "\x7f"):
             with pytest.raises(errors.InvalidArgument, match="ISO-8859-1"):
                 await client.get(query=f"response-content-disposition={value}")
+        await client.open_to_all()
         with pytest.raises(errors.InvalidRequest, match="anonymous"):
-            await client.call("GetObject", query="response-expires=x", principal=Principal("", ""))
+            await client.call("GetObject", query="response-expires=x", principal=ANONYMOUS)
 
     run(tmp_path, scenario)
 

@@ -1,0 +1,5 @@
+"""Whether a request may do what it asks for: from S3's operations to the questions of `access.evaluation`.
+
+`actions` says what each operation needs, `request_keys` what conditions may ask of a request, `bucket_rules`
+what a bucket's owner has set, `authorizer` puts the questions.
+"""
