@@ -4,13 +4,17 @@ Whoever holds one gives it the rows that have changed (`update`); `query.identit
 no longer up to date. Every lookup is a few dictionary accesses.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from access.identity import Credential, Principal
+from access.identity import Credential, Principal, Session
+from access.keyring import KeyRing
 from access.managed_policies import BUILT_IN
 from access.secrets import Secrets
+from access.session_tokens import SessionClaims, SessionTokens, not_a_token
 from schemas.configurations.documents import decode_document
+from schemas.errors import ExpiredToken
 from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
@@ -31,9 +35,11 @@ from schemas.identities import (
     User,
     row_name,
 )
+from schemas.recent import Recent
 from schemas.rows import Identity
 
 KEPT_RIGHTS = 4096  # of an account's principals and sessions
+KEPT_SESSIONS = 4096
 NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[]}'
 
 
@@ -74,6 +80,14 @@ class Entry(NamedTuple):
 
     seq: int
     document: Any
+
+
+class _Session(NamedTuple):
+    """A token that was opened, and whose it is as of that version of the directory."""
+
+    claims: SessionClaims
+    version: int
+    credential: Credential | None
 
 
 class AccountIdentities:
@@ -133,10 +147,19 @@ class AccountIdentities:
 class Directory:
     """Accounts and what is in them. `root` is the store's operator, whose account needs no row."""
 
-    def __init__(self, root: Credential, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        root: Credential,
+        secrets: Secrets,
+        tokens: SessionTokens,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.root = root
         self.version = 0  # grows with every change
-        self._secrets = secrets
+        self.tokens = tokens
+        self.secrets = secrets
+        self._clock = clock
+        self._sessions: Recent[str, _Session] = Recent(KEPT_SESSIONS)
         self._accounts: dict[str, AccountIdentities] = {}
         self._numbers: dict[str, str] = {root.principal.id: root.principal.account}  # by canonical id
         self._owners: dict[str, str] = {}  # accounts by access key
@@ -253,8 +276,52 @@ class Directory:
             if user is None:
                 return None
             principal = user_principal(number, account, user)
-        secret = self._secrets.open(access_key, key.secret)
+        secret = self.secrets.open(access_key, key.secret)
         return Credential(access_key, secret, principal._replace(access_key=access_key))
+
+    # --- sessions ------------------------------------------------------------------------------------
+    def session(self, access_key: str, token: str) -> Credential | None:
+        """access.identity.Identities: None when the user or role is gone, when the account is disabled, and
+        of an account or a user also when the access key that asked for the session is out of use."""
+        known = self._sessions.get(token)
+        if known is None or known.version != self.version:
+            claims = self.tokens.open(token) if known is None else known.claims
+            made = self._session(claims)
+            if known is not None and known.credential == made:
+                made = known.credential  # so that whoever kept it sees at once that nothing has changed
+            known = _Session(claims, self.version, made)
+            self._sessions.put(token, known)
+        if known.claims.access_key != access_key:
+            raise not_a_token(token)
+        if self._clock() >= known.claims.expires_at:
+            raise ExpiredToken("The provided token has expired.", **{"Token-0": token})
+        return known.credential
+
+    def _session(self, claims: SessionClaims) -> Credential | None:
+        account = self.account(claims.account)
+        if account is None or account.disabled:
+            return None
+        if claims.kind != "role" and self.credential(claims.parent) is None:
+            return None
+        principal = self._principal_of(claims, account)
+        if principal is None:
+            return None
+        session = Session(
+            claims.access_key, claims.issued_at, claims.expires_at, claims.policies, claims.policy_arns,
+            claims.tags, claims.transitive, claims.source_identity, claims.provider,
+        )  # fmt: skip
+        principal = principal._replace(access_key=claims.access_key, session=session)
+        return Credential(claims.access_key, claims.secret_key, principal)
+
+    def _principal_of(self, claims: SessionClaims, account: Account) -> Principal | None:
+        if claims.kind == "account":
+            return account_principal(claims.account, account)
+        found = self.identified(claims.unique_id)
+        if found is None or found[:2] != (claims.account, claims.kind):
+            return None
+        if claims.kind == "user":
+            return user_principal(claims.account, account, found[2])
+        return role_principal(claims.account, account, found[2], claims.name)
 
     # --- rights --------------------------------------------------------------------------------------
     def rights(self, principal: Principal) -> Rights:
@@ -323,6 +390,11 @@ class Directory:
         return PolicyText(arn, entry.seq, entry.document.document)
 
 
+def open_directory(root: Credential, keys: KeyRing) -> Directory:
+    """An empty directory whose secrets and tokens are sealed under that key ring."""
+    return Directory(root, Secrets(keys), SessionTokens(keys))
+
+
 def account_principal(number: str, account: Account) -> Principal:
     """The root of an account."""
     arn = f"arn:aws:iam::{number}:root"
@@ -341,6 +413,13 @@ def user_principal(number: str, account: Account, user: User) -> Principal:
         user.unique_id,
         user.name,
     )
+
+
+def role_principal(number: str, account: Account, role: Role, session: str) -> Principal:
+    """A session of a role."""
+    arn = f"arn:aws:sts::{number}:assumed-role/{role.name}/{session}"
+    unique_id = f"{role.unique_id}:{session}"
+    return Principal(account.canonical_id, account.name, "", "role", number, arn, unique_id, session)
 
 
 def user_arn(number: str, user: User) -> str:

@@ -73,3 +73,7 @@ class Identities(Protocol):
 
     def credential(self, access_key: str) -> Credential | None:
         """The access key of an account or a user, if it is in use; None for all others."""
+
+    def session(self, access_key: str, token: str) -> Credential | None:
+        """The temporary credential of that token; None when whose it was may do nothing any more. Raises
+        InvalidToken for one that is not that access key's, ExpiredToken."""

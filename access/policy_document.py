@@ -18,7 +18,7 @@ _STATEMENT_FIELDS = frozenset({
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource",
     "Condition",
 })  # fmt: skip
-_VERSIONS = ("2008-10-17", "2012-10-17")
+VERSIONS = ("2008-10-17", "2012-10-17")
 _PRINCIPALS = frozenset({"AWS", "CanonicalUser", "Federated", "Service"})
 _OPERATOR = re.compile(
     r"(ForAllValues:|ForAnyValue:)?(String(Not)?(Equals(IgnoreCase)?|Like)|Arn(Not)?(Equals|Like)"
@@ -37,10 +37,10 @@ def read_bucket_policy(text: str, bucket: str) -> Json:
     """The document of a bucket's policy. Raises MalformedPolicy, in S3's words."""
     if len(text.encode()) > POLICY_LIMIT:
         raise MalformedPolicy("Policy exceeds the maximum allowed document size.")
-    policy = _parsed(text)
-    _only(policy, _FIELDS)
-    version = policy.get("Version", _VERSIONS[0])
-    if version not in _VERSIONS:
+    policy = parsed(text)
+    only(policy, _FIELDS)
+    version = policy.get("Version", VERSIONS[0])
+    if version not in VERSIONS:
         raise MalformedPolicy("The policy must contain a valid version string")
     if not isinstance(policy.get("Id", ""), str):
         raise MalformedPolicy("Id must be a string")
@@ -74,7 +74,7 @@ def texts(value: Any, field: str) -> list[str]:
     return many
 
 
-def _parsed(text: str) -> Json:
+def parsed(text: str) -> Json:
     if text[:1] != "{":
         raise MalformedPolicy()
     try:
@@ -94,14 +94,14 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> Json:
     return read
 
 
-def _only(found: Json, fields: Iterable[str]) -> None:
+def only(found: Json, fields: Iterable[str]) -> None:
     for name in found:
         if name not in fields:
             raise MalformedPolicy(f"Unknown field {name}")
 
 
 def _check_statement(statement: Json, bucket: str) -> None:
-    _only(statement, _STATEMENT_FIELDS)
+    only(statement, _STATEMENT_FIELDS)
     if not isinstance(statement.get("Sid", ""), str):
         raise MalformedPolicy("Sid must be a string")
     for name in ("Effect", "Principal", "Action", "Resource"):
@@ -115,7 +115,7 @@ def _check_statement(statement: Json, bucket: str) -> None:
     _check_principal(statement["Principal"] if "Principal" in statement else statement["NotPrincipal"])
     _check_actions_and_resources(statement, bucket)
     if "Condition" in statement:
-        _check_condition(statement["Condition"])
+        check_condition(statement["Condition"])
 
 
 def _check_principal(principal: Any) -> None:
@@ -167,7 +167,7 @@ def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(escaped, text) is not None
 
 
-def _check_condition(condition: Any) -> None:
+def check_condition(condition: Any) -> None:
     if not isinstance(condition, dict):
         raise MalformedPolicy("Condition must be an object")
     for operator, keys in condition.items():

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 
 from access.claim import Claim
 from access.identity import Credential, Identities, Principal
-from access.scope import Grant
+from access.scope import Grant, find_credential
 from access.signing import ALGORITHM, parse_long_date
-from schemas.errors import InvalidAccessKeyId, InvalidArgument, InvalidToken, SignatureDoesNotMatch
+from schemas.errors import InvalidArgument, SignatureDoesNotMatch
 
 _VERSION_4 = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})
+TOKEN = "x-amz-security-token"
 _VERSION_2 = frozenset({"awsaccesskeyid", "signature"})
 
 
@@ -23,21 +24,16 @@ class FormVerifier:
 
     __slots__ = ("_grant", "_identities")
 
-    def __init__(self, grant: Callable[[Claim], Grant], identities: Identities) -> None:
+    def __init__(self, grant: Callable[[Claim, str], Grant], identities: Identities) -> None:
         self._grant = grant
         self._identities = identities
 
     def verify(self, fields: Mapping[str, str]) -> Principal | None:
         """Who signed the form, None when nobody did. `fields` under lower-case names.
 
-        Raises InvalidArgument (a field is missing), InvalidAccessKeyId, InvalidToken,
+        Raises InvalidArgument (a field is missing), InvalidAccessKeyId, InvalidToken, ExpiredToken,
         AuthorizationQueryParametersError, SignatureDoesNotMatch.
         """
-        if "x-amz-security-token" in fields:
-            raise InvalidToken(
-                "The provided token is malformed or otherwise invalid.",
-                **{"Token-0": fields["x-amz-security-token"]},
-            )
         if not _VERSION_4.isdisjoint(fields):
             return self._verify_version_4(fields)
         if not _VERSION_2.isdisjoint(fields) or "policy" in fields:
@@ -60,18 +56,15 @@ class FormVerifier:
                 ArgumentName="x-amz-date",
                 ArgumentValue=timestamp,
             )
-        grant = self._grant(Claim(credential, "", signature, timestamp, True))
+        token = fields.get(TOKEN, "")
+        grant = self._grant(Claim(credential, "", signature, timestamp, True), token)
         _compare(grant.credential, grant.key.sign(policy.encode()), signature, policy)
         return grant.credential.principal
 
     def _verify_version_2(self, fields: Mapping[str, str]) -> Principal:
         policy, signature = required(fields, "policy"), required(fields, "signature")
         access_key = required(fields, "awsaccesskeyid")
-        credential = self._identities.credential(access_key)
-        if credential is None:
-            raise InvalidAccessKeyId(
-                "The AWS Access Key Id you provided does not exist in our records.", AWSAccessKeyId=access_key
-            )
+        credential = find_credential(self._identities, access_key, fields.get(TOKEN))
         digest = hmac.digest(credential.secret_key.encode(), policy.encode(), "sha1")
         _compare(credential, base64.b64encode(digest).decode(), signature, policy)
         return credential.principal

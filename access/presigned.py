@@ -20,6 +20,8 @@ REQUIRED = frozenset(
         "X-Amz-SignedHeaders",
     }
 )
+TOKEN = "X-Amz-Security-Token"
+_OF_SIGNATURE = REQUIRED | {TOKEN}
 MAX_EXPIRES = 604_800  # seconds: seven days
 
 
@@ -89,7 +91,7 @@ def _parse(raw_query: str) -> Presigned:
         raise AuthorizationQueryParametersError(
             "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
         )
-    token = parameters.get("X-Amz-Security-Token")
+    token = _decode(parameters[TOKEN]) if TOKEN in parameters else None
     payload = parameters.get("X-Amz-Content-Sha256") or parameters.get("X-Amz-Content-SHA256")
     claim = Claim(credential, signed_headers, signature, timestamp, True)
     query = join_query([pair for pair in pairs if not pair.startswith("X-Amz-Signature\x01")])
@@ -98,7 +100,7 @@ def _parse(raw_query: str) -> Presigned:
 
 
 def _rest(pairs: list[str]) -> str:
-    return join_query([pair for pair in pairs if pair.partition("\x01")[0] not in REQUIRED])
+    return join_query([pair for pair in pairs if pair.partition("\x01")[0] not in _OF_SIGNATURE])
 
 
 def check_validity(presigned: Presigned, now: float) -> None:

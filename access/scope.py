@@ -71,33 +71,45 @@ class Grants:
         self._identities = identities
         self._kept: dict[str, Grant] = {}
 
-    def find(self, text: str) -> Grant | None:
-        """The grant kept under that Credential component, if it still holds."""
-        grant = self._kept.get(text)
+    def find(self, text: str, token: str = "") -> Grant | None:
+        """The grant kept under that Credential component and session token, if it still holds. Raises
+        ExpiredToken."""
+        name = f"{text}\n{token}" if token else text
+        grant = self._kept.get(name)
         if grant is None:
             return None
         known = grant.credential
-        now = self._identities.credential(known.access_key)
+        access_key = known.access_key
+        identities = self._identities
+        now = identities.session(access_key, token) if token else identities.credential(access_key)
         if now is known or now == known:
             return grant
-        del self._kept[text]
+        del self._kept[name]
         return None
 
-    def make(self, scope: Scope) -> Grant:
-        """The grant of a scope. Raises InvalidAccessKeyId."""
-        credential = self._identities.credential(scope.access_key)
-        if credential is None:
-            raise InvalidAccessKeyId(
-                "The AWS Access Key Id you provided does not exist in our records.",
-                AWSAccessKeyId=scope.access_key,
-            )
+    def make(self, scope: Scope, token: str = "") -> Grant:
+        """The grant of a scope. Raises InvalidAccessKeyId, InvalidToken, ExpiredToken."""
+        credential = find_credential(self._identities, scope.access_key, token)
         key = signing_key(credential.secret_key, scope.date, scope.region, scope.service)
         return Grant(credential, scope.date, scope.text, key)
 
-    def keep(self, text: str, grant: Grant) -> None:
+    def keep(self, text: str, token: str, grant: Grant) -> None:
         """Remember a grant that proved right; the oldest makes room."""
-        if text in self._kept:
+        name = f"{text}\n{token}" if token else text
+        if name in self._kept:
             return
         if len(self._kept) >= _CACHE_LIMIT:
             del self._kept[next(iter(self._kept))]
-        self._kept[text] = grant
+        self._kept[name] = grant
+
+
+def find_credential(identities: Identities, access_key: str, token: str | None) -> Credential:
+    """The credential of an access key, with the session token that came with it if any.
+
+    Raises InvalidAccessKeyId, InvalidToken, ExpiredToken."""
+    credential = identities.session(access_key, token) if token else identities.credential(access_key)
+    if credential is None:
+        raise InvalidAccessKeyId(
+            "The AWS Access Key Id you provided does not exist in our records.", AWSAccessKeyId=access_key
+        )
+    return credential

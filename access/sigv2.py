@@ -16,13 +16,12 @@ from urllib.parse import unquote_plus
 
 from access.canonical import canonical_path
 from access.identity import Credential, Identities, Principal
+from access.scope import find_credential
 from access.signing import MAX_SKEW, iso_date, parse_http_date
 from schemas.errors import (
     AccessDenied,
     ExpiredRequest,
-    InvalidAccessKeyId,
     InvalidArgument,
-    InvalidToken,
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
     StrandlineError,
@@ -43,6 +42,7 @@ _SUBRESOURCES = """
     response-content-type response-expires
 """
 SUBRESOURCES = frozenset(_SUBRESOURCES.split())
+TOKEN = "x-amz-security-token"
 _AUTHENTICATION = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
 # What RFC 3986 lets a path have as it is: ! $ & ' ( ) * + , : ; = @
 _punctuation = re.compile("%(?:21|24|26|27|28|29|2A|2B|2C|3A|3B|3D|40)").sub
@@ -83,7 +83,7 @@ class Version2:
             )
         date = headers.get("x-amz-date", headers.get("date", ""))
         self._check_clock(date)
-        credential = self._credential(access_key)
+        credential = find_credential(self._identities, access_key, headers.get(TOKEN))
         # With x-amz-date among the headers of its own, the line of the date stays empty.
         line = "" if "x-amz-date" in headers else date
         self._check(credential, signature, line, method, path, _parameters(raw_query), headers)
@@ -105,20 +105,15 @@ class Version2:
             )
         expires = given["Expires"]
         self._check_expiry(expires)
-        credential = self._credential(given["AWSAccessKeyId"])
+        token = next((p.value for p in parameters if p.name.lower() == TOKEN), headers.get(TOKEN))
+        credential = find_credential(self._identities, given["AWSAccessKeyId"], token)
         # A "+" of base64 that was not percent-encoded has become a space.
         signature = given["Signature"].replace(" ", "+")
         self._check(credential, signature, expires, method, path, parameters, headers)
-        rest = "&".join([p.sent for p in parameters if p.name not in _AUTHENTICATION])
+        rest = "&".join(
+            [p.sent for p in parameters if p.name not in _AUTHENTICATION and p.name.lower() != TOKEN]
+        )
         return credential.principal, rest
-
-    def _credential(self, access_key: str) -> Credential:
-        credential = self._identities.credential(access_key)
-        if credential is None:
-            raise InvalidAccessKeyId(
-                "The AWS Access Key Id you provided does not exist in our records.", AWSAccessKeyId=access_key
-            )
-        return credential
 
     def _check_clock(self, date: str) -> None:
         seconds = parse_http_date(date)
@@ -154,9 +149,6 @@ class Version2:
     ) -> None:
         """Compare the signature with our own, in each form that clients give to the same resource."""
         amz = _amz_headers(headers, parameters)
-        token = amz.get("x-amz-security-token")
-        if token is not None:
-            raise InvalidToken("The provided token is malformed or otherwise invalid.", **{"Token-0": token})
         md5, kind = headers.get("content-md5", "").strip(), headers.get("content-type", "").strip()
         lines = "".join([f"{name}:{amz[name]}\n" for name in sorted(amz)])
         begin = f"{method}\n{md5}\n{kind}\n{date}\n{lines}"

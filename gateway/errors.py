@@ -103,6 +103,25 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     errors.AuthorizationQueryParametersError: S3Error(
         "AuthorizationQueryParametersError", 400, "Error parsing the X-Amz-Credential parameter"
     ),
+    errors.ExpiredToken: S3Error("ExpiredToken", 400, "The provided token has expired."),
+    errors.MissingAuthentication: S3Error(
+        "MissingAuthenticationToken", 403, "Request is missing Authentication Token"
+    ),
+    errors.IdentityError: INTERNAL,
+    errors.NoSuchEntity: S3Error("NoSuchEntity", 404, "The entity cannot be found."),
+    errors.EntityAlreadyExists: S3Error("EntityAlreadyExists", 409, "The entity exists already."),
+    errors.DeleteConflict: S3Error("DeleteConflict", 409, "Cannot delete entity, it is in use."),
+    errors.IdentitiesChanged: S3Error(
+        "ConcurrentModification", 409, "The account was changed at the same time. Please try again."
+    ),
+    errors.LimitExceeded: S3Error("LimitExceeded", 409, "A limit of the account is exceeded."),
+    errors.InvalidInput: S3Error("ValidationError", 400, "A parameter has a value that is not allowed."),
+    errors.MalformedPolicyDocument: S3Error("MalformedPolicyDocument", 400, "Syntax errors in policy."),
+    errors.PackedPolicyTooLarge: S3Error(
+        "PackedPolicyTooLarge", 400, "Session policies and tags are too large together."
+    ),
+    errors.InvalidIdentityToken: S3Error("InvalidIdentityToken", 400, "The token cannot be used."),
+    errors.UnknownAction: S3Error("InvalidAction", 400, "There is no such action."),
     errors.InvalidToken: S3Error(
         "InvalidToken", 400, "The provided token is malformed or otherwise invalid."
     ),

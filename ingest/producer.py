@@ -16,6 +16,7 @@ from ingest.buckets import create_bucket, delete_bucket, set_versioning
 from ingest.configurations import configure_bucket, lock_bucket
 from ingest.copy_object import copy_object
 from ingest.delete_object import delete_object
+from ingest.identities import change_identities
 from ingest.multipart import abort_upload, complete_upload, copy_part, create_upload, put_part
 from ingest.payload import Payload
 from ingest.ports import Ports
@@ -25,7 +26,7 @@ from ingest.update_object import restore, set_acl, set_legal_hold, set_retention
 from schemas.configurations.documents import encode_document
 from schemas.configurations.kinds import Kind, T
 from schemas.configurations.object_lock import ObjectLockConfiguration
-from schemas.events import Condition, Origin
+from schemas.events import Condition, IdentityChange, Origin
 from schemas.rows import Attributes, Bucket, Grant, ObjectLock, ObjectVersion, Upload
 
 
@@ -34,6 +35,14 @@ class Producer:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
+
+    def change_identities(
+        self, seen: dict[str, int], changes: tuple[IdentityChange, ...], origin: Origin
+    ) -> Awaitable[None]:
+        """Set and remove documents of accounts, all of them or none. `seen`: the accounts concerned, with the
+        seq of the last change in each that was known when the changes were made; IdentitiesChanged when one
+        has changed since. When this returns, every gateway goes by it."""
+        return change_identities(self._ports, seen, changes, origin)
 
     def put_object(
         self,

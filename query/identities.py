@@ -41,6 +41,11 @@ class FreshIdentities:
         """Whether something may have changed since the directory was made."""
         return self._read_generation() != self._generation
 
+    async def reload(self) -> None:
+        """Take in what has changed, whatever the generation says. Raises ServiceUnavailable."""
+        self._generation = -1
+        await self.refresh()
+
     async def refresh(self) -> None:
         """Take in what has changed. Raises ServiceUnavailable when it cannot be had in time."""
         while self.stale:

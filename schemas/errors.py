@@ -144,8 +144,57 @@ class InvalidToken(AccessDenied):
     """A session or bearer token that is malformed, unknown or expired."""
 
 
+class ExpiredToken(InvalidToken):
+    """A session token past its end."""
+
+
 class MissingAuthentication(AccessDenied):
     """Nothing in the request says who sent it, where that is needed."""
+
+
+# --- identities --------------------------------------------------------------------------------------
+class IdentityError(StrandlineError):
+    """Something about accounts and what is in them."""
+
+
+class NoSuchEntity(IdentityError):
+    """No such account, user, group, role, policy or access key."""
+
+
+class EntityAlreadyExists(IdentityError):
+    """The name is taken."""
+
+
+class DeleteConflict(IdentityError):
+    """What is to be deleted has something attached to it, or is attached to something."""
+
+
+class IdentitiesChanged(IdentityError):
+    """Something in the account was changed at the same time: try again."""
+
+
+class LimitExceeded(IdentityError):
+    """There may not be more of these."""
+
+
+class InvalidInput(IdentityError):
+    """A parameter of an identity action has a value that is not allowed."""
+
+
+class MalformedPolicyDocument(IdentityError):
+    """An identity's policy does not follow the policy language."""
+
+
+class PackedPolicyTooLarge(IdentityError):
+    """Session policies and tags that make too long a token."""
+
+
+class InvalidIdentityToken(IdentityError):
+    """A token of an OpenID Connect provider that does not hold."""
+
+
+class UnknownAction(IdentityError):
+    """No such action of IAM or STS."""
 
 
 # --- requests ----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from schemas.errors import ConfigurationError, StrandlineError
-from strandline.command_line import build_parser, given_settings
+from strandline.command_line import Command, build_parser, given_settings
 from strandline.commands import (
     audit_verify,
     bucket_shards,
@@ -32,9 +32,10 @@ from strandline.commands import (
     version,
     worker,
 )
+from strandline.commands.identities import IDENTITY_COMMANDS
 from strandline.load_settings import load_settings
 
-COMMANDS = (
+COMMANDS: tuple[Command, ...] = (
     serve,
     worker,
     topics_create,
@@ -47,6 +48,7 @@ COMMANDS = (
     kms_list,
     kms_rotate_master,
     kms_shred,
+    *IDENTITY_COMMANDS,
     log_tail,
     index_verify,
     index_rebuild,

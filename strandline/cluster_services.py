@@ -4,10 +4,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from access.directory import Directory
+from access.directory import open_directory
 from access.keyring import KeyRing
 from access.kms_envelope import KmsEnvelope
-from access.secrets import Secrets
 from blobs.s3.store import S3Blobs
 from bus.contract import Submitter
 from bus.kafka import KafkaSubmitter
@@ -62,7 +61,7 @@ class ClusterServices:
         self.index, self.blobs, self.submitter = index, blobs, submitter
         age = Age()
         directory = BucketDirectory(index.reader, age)
-        identities = Directory(root_of(settings, cluster).credential, Secrets(keys))
+        identities = open_directory(root_of(settings, cluster).credential, keys)
         partition = identity_partition_of(cluster.kafka.policy_partitions)
         self.ports = Ports(submitter, blobs, index.reader, directory, keys, settings.region)
         self.services = Services(

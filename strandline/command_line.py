@@ -3,8 +3,7 @@
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from schemas.errors import ConfigurationError
 from strandline.load_settings import CONFIG_VARIABLE
@@ -24,7 +23,18 @@ class Parser(argparse.ArgumentParser):
         raise ConfigurationError(f"{message}; see {self.prog} --help")
 
 
-def build_parser(commands: Iterable[ModuleType]) -> Parser:
+class Command(Protocol):
+    """What `strandline` can be told to do: a module of `commands`, or an object like one."""
+
+    NAME: str
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, settings: Settings, arguments: argparse.Namespace) -> int: ...
+
+
+def build_parser(commands: Iterable[Command]) -> Parser:
     """The whole command line. A command of two words ("log tail") gets a group for the first."""
     parser = Parser(prog="strandline", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     top = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
@@ -46,7 +56,7 @@ def build_parser(commands: Iterable[ModuleType]) -> Parser:
     return parser
 
 
-def _add_group(top: Any, word: str, members: list[ModuleType]) -> Any:
+def _add_group(top: Any, word: str, members: list[Command]) -> Any:
     words = ", ".join(member.NAME.split()[1] for member in members)
     group = top.add_parser(word, help=f"{words}: see strandline {word} --help", allow_abbrev=False)
     return group.add_subparsers(metavar="COMMAND", required=True, title="commands")

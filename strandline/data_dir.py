@@ -17,6 +17,10 @@ LOOK_SECONDS = 0.02
 FOLDERS = ("log", "index", "blobs", "keys", "snapshots", "audit", "consumers")
 
 
+class InUse(ConfigurationError):
+    """Another process serves the data folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class DataDir:
     """Names of what is in the data folder.
@@ -133,7 +137,7 @@ class DataDir:
         """Hold the folder as its only server or repairing command; gives the descriptor of the lock.
 
         Processes that inherit the descriptor hold the lock too; the kernel drops it when the last of them
-        has ended, however that came. Raises ConfigurationError when another server holds it. One whose
+        has ended, however that came. Raises InUse when another server holds it. One whose
         main process is gone is waited for: its workers are just noticing.
         """
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -142,9 +146,7 @@ class DataDir:
             while not try_lock(descriptor):
                 owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 if _is_running(owner) or time.monotonic() > limit:
-                    raise ConfigurationError(
-                        f"data folder {self.root} is in use by process {owner or 'unknown'}"
-                    )
+                    raise InUse(f"data folder {self.root} is in use by process {owner or 'unknown'}")
                 time.sleep(LOOK_SECONDS)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from access.credentials import Root, load_root
-from access.directory import Directory
+from access.directory import open_directory
 from access.keyring import KeyRing
 from access.kms_envelope import KmsEnvelope
-from access.secrets import Secrets
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from disk.files import Files
@@ -68,7 +67,7 @@ class EmbeddedServices:
         self, settings: Settings, data: DataDir, submitter: Submitter, blobs: LocalBlobs, keys: KeyRing
     ) -> None:
         store = EmbeddedStore(settings, data, submitter, blobs, keys)
-        identities = Directory(root_of(settings, data).credential, Secrets(keys))
+        identities = open_directory(root_of(settings, data).credential, keys)
         self.ports, self.close = store.ports, store.close
         self.services = Services(
             producer=store.producer,

@@ -1,6 +1,6 @@
 """Makes the REST application: routes, errors, documentation and the edge around them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from access.sigv4 import Verifier
 from gateway.app import Observe
+from gateway.iam.port import QueryPort
 from gateway.in_progress import InProgress
-from gateway.kms.port import KmsPort
+from gateway.kms.port import TARGET, KmsPort
 from gateway.request import Services
 from gateway.rest import buckets, listings, objects
 from gateway.rest.authentication import Authentication, TokenVerifier
@@ -62,7 +63,8 @@ def create_app(
     document = openapi(app, version, (CreateBucketRequest, VersioningRequest))
     _add_documentation(app, document)
     keys = KmsPort(services, services.identities.directory)
-    app.add_route("/", keys.answer, methods=["POST"], include_in_schema=False)
+    queries = QueryPort(services, services.identities.directory)
+    app.add_route("/", _by_target(keys, queries), methods=["POST"], include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_middleware(
@@ -76,6 +78,16 @@ def create_app(
         hsts_seconds=hsts_seconds,
     )
     return app
+
+
+def _by_target(keys: KmsPort, queries: QueryPort) -> Callable[[Request], Awaitable[Response]]:
+    """POST /: the KMS names itself in X-Amz-Target, IAM and STS do not send one."""
+
+    async def answer(request: Request) -> Response:
+        target = request.headers.get("x-amz-target", "").partition(".")[0].lower()
+        return await (keys if target == TARGET else queries).answer(request)
+
+    return answer
 
 
 def _add_documentation(app: FastAPI, document: dict[str, Any]) -> None:

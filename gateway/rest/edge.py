@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
 from gateway.flow_control import ClientGone, ClientStalled, Connections
+from gateway.iam.answers import unavailable
 from gateway.in_progress import InProgress
 from gateway.pace import Pace
 from gateway.rest.call import STATE, Progress, strict_text
@@ -105,7 +106,10 @@ class Edge:
                 log.exception("request %s (%s) failed", progress.request_name, progress.operation)
             if progress.answering:
                 raise  # the server breaks the connection, so that half an object is not taken for one
-            await problem_of(error, progress.request_name)(scope, receive, counted_send)
+            answer = problem_of(error, progress.request_name)
+            if _asks_iam(scope) and answer.status_code >= 500:
+                answer = unavailable(progress.request_name)
+            await answer(scope, receive, counted_send)
 
     def _cut(self, scope: Scope) -> None:
         """End the connection of a client that takes nothing, or the HTTP server would wait on for it."""
@@ -134,7 +138,14 @@ class Edge:
             raise elsewhere(f"{scope['method']} {scope['path']}", self._roles)
         elif self._identities.stale:
             await self._identities.refresh()
+        if refusal is not None and _asks_iam(scope):
+            refusal = unavailable(progress.request_name)
         await (refusal or self._app)(scope, receive, send)
+
+
+def _asks_iam(scope: Scope) -> bool:
+    """Whether the answer must be one that clients of IAM can read."""
+    return bool(scope["method"] == "POST" and scope["path"] == "/")
 
 
 def _peer(host: str, port: int) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from access.credentials import load_root
-from access.directory import Directory
+from access.directory import open_directory
 from access.keyring import KeyRing
-from access.secrets import Secrets
 from access.tokens import TokenVerifier
 from ingest.payload import Payload
 from processors.request_log import RequestLog
@@ -125,7 +124,7 @@ def test_a_token_is_good_for_the_api(data: Path, capsys: pytest.CaptureFixture[s
     root = load_root(data / "keys")
     assert main(arguments) == 0
     token = capsys.readouterr().out.strip()
-    directory = Directory(root.credential, Secrets(KeyRing(data / "keys")))
+    directory = open_directory(root.credential, KeyRing(data / "keys"))
     assert TokenVerifier(directory).verify(token).id == root.credential.principal.id
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.identity import Credential, Principal
+from access.session_tokens import not_a_token
 from access.sigv2 import SUBRESOURCES
 from access.sigv4 import UNSIGNED_PAYLOAD, Verifier
 from gateway.operations import OPERATIONS, UNMODELLED
@@ -32,6 +33,9 @@ Arrived = tuple[str, str, str, dict[str, str]]  # method, path, query, headers
 class OneIdentity:
     def credential(self, access_key: str) -> Credential | None:
         return Credential(ACCESS_KEY, SECRET_KEY, ROOT) if access_key == ACCESS_KEY else None
+
+    def session(self, access_key: str, token: str) -> Credential | None:
+        raise not_a_token(token)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from access.identity import Credential, Principal
 from access.presigned import parse_presigned
+from access.session_tokens import not_a_token
 from access.sigv4 import UNSIGNED_PAYLOAD, Signed, Verifier
 from schemas import errors
 
@@ -27,6 +28,9 @@ class OneIdentity:
 
     def credential(self, access_key: str) -> Credential | None:
         return Credential(ACCESS_KEY, self.secret, ROOT) if access_key == ACCESS_KEY else None
+
+    def session(self, access_key: str, token: str) -> Credential | None:
+        raise not_a_token(token)
 
 
 @pytest.fixture(autouse=True)

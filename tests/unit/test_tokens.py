@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from access.identity import Credential, Principal
+from access.session_tokens import not_a_token
 from access.tokens import DEFAULT_LIFETIME, MAX_LIFETIME, TokenVerifier, issue_token
 from schemas.errors import ConfigurationError, InvalidToken
 
@@ -21,6 +22,9 @@ class OneIdentity:
 
     def credential(self, access_key: str) -> Credential | None:
         return self._credential if access_key == self._credential.access_key else None
+
+    def session(self, access_key: str, token: str) -> Credential | None:
+        raise not_a_token(token)
 
 
 def verifier(now: float = NOW, credential: Credential = ROOT) -> TokenVerifier:

@@ -1,0 +1,139 @@
+"""Parameters of the Query protocol: names with dots and numbers, in a form-encoded body.
+
+Source: AWS Query protocol, "Query serialization": lists are Name.member.1, structures Name.Field.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from schemas.errors import InvalidInput
+
+PARAMETERS_LIMIT = 1000
+
+_is_name = re.compile(r"[\w+=,.@-]+", re.ASCII).fullmatch
+_is_path = re.compile(r"/|/[!-~]+/").fullmatch
+PATH_LIMIT = 512
+TAGS_LIMIT = 50
+
+
+class Parameters:
+    """What a request says, by name."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    @classmethod
+    def of(cls, body: bytes) -> "Parameters":
+        """Those of a form-encoded body. Raises InvalidInput."""
+        try:
+            pairs = parse_qsl(body.decode("ascii"), True, errors="strict", max_num_fields=PARAMETERS_LIMIT)
+        except ValueError:
+            raise InvalidInput(
+                f"the body must be form-encoded UTF-8 with at most {PARAMETERS_LIMIT} parameters"
+            ) from None
+        given = dict(pairs)
+        if len(given) < len(pairs):
+            raise InvalidInput("a parameter is given twice")
+        return cls(given)
+
+    def get(self, name: str, default: str = "") -> str:
+        return self._given.get(name, default)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def required(self, name: str) -> str:
+        """Raises InvalidInput when it is missing or empty."""
+        value = self._given.get(name, "")
+        if not value:
+            raise InvalidInput(
+                f"1 validation error detected: Value null at '{_member(name)}' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+        return value
+
+    def name(self, parameter: str, limit: int = 64) -> str:
+        """A name of an identity. Raises InvalidInput."""
+        value = self.required(parameter)
+        if not _is_name(value):
+            raise InvalidInput(
+                f"The specified value for {_member(parameter)} is invalid. It must contain only alphanumeric "
+                "characters and/or the following: +=,.@_-"
+            )
+        return self.limited(parameter, limit)
+
+    def limited(self, parameter: str, limit: int, least: int = 0) -> str:
+        """A text of at most `limit` characters. Raises InvalidInput."""
+        value = self.get(parameter)
+        if not least <= len(value) <= limit:
+            raise InvalidInput(
+                f"1 validation error detected: Value at '{_member(parameter)}' failed to satisfy constraint: "
+                f"Member must have length less than or equal to {limit}"
+                + (f" and greater than or equal to {least}" if least else "")
+            )
+        return value
+
+    def path(self, parameter: str = "Path") -> str:
+        """A path, "/" unless it is given. Raises InvalidInput."""
+        value = self.get(parameter) or "/"
+        if not _is_path(value) or len(value) > PATH_LIMIT:
+            raise InvalidInput(
+                "The specified value for path is invalid. It must begin and end with / and contain only "
+                "alphanumeric characters and/or / characters."
+            )
+        return value
+
+    def number(self, parameter: str, default: int, least: int, most: int) -> int:
+        """A whole number. Raises InvalidInput."""
+        text = self.get(parameter)
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit()) or len(text) > 9 or not least <= int(text) <= most:
+            raise InvalidInput(
+                f"1 validation error detected: Value '{text}' at '{_member(parameter)}' failed to satisfy "
+                f"constraint: Member must be a number from {least} to {most}"
+            )
+        return int(text)
+
+    def flag(self, parameter: str) -> bool:
+        """Raises InvalidInput for what is neither true nor false."""
+        value = self.get(parameter, "false").lower()
+        if value not in ("true", "false"):
+            raise InvalidInput(f"{parameter} must be true or false, not {value!r}")
+        return value == "true"
+
+    def items(self, parameter: str) -> list[str]:
+        """A list, in its order. botocore sends an empty one as the bare name."""
+        found: list[str] = []
+        while (value := self._given.get(f"{parameter}.member.{len(found) + 1}")) is not None:
+            found.append(value)
+        return found
+
+    def tags(self, parameter: str = "Tags") -> dict[str, str]:
+        """Tags by their names. Raises InvalidInput."""
+        tags: dict[str, str] = {}
+        folded = set()
+        number = 1
+        while (key := self._given.get(f"{parameter}.member.{number}.Key")) is not None:
+            value = self.get(f"{parameter}.member.{number}.Value")
+            if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
+                raise InvalidInput(
+                    f"the tag {key!r} is not allowed: names have 1 to 128 characters and do not begin with "
+                    "aws:, values have up to 256"
+                )
+            if key.lower() in folded:
+                raise InvalidInput(
+                    f"Duplicate tag keys found: {key!r}. Names differ by more than their case."
+                )
+            folded.add(key.lower())
+            tags[key] = value
+            number += 1
+        if len(tags) > TAGS_LIMIT:
+            raise InvalidInput(f"{len(tags)} tags; at most {TAGS_LIMIT} are allowed")
+        return tags
+
+
+def _member(name: str) -> str:
+    """As AWS's messages write a parameter: userName."""
+    return name[:1].lower() + name[1:]

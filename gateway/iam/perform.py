@@ -1,0 +1,58 @@
+"""Carry out an action: whether the caller may, what it says, and the change that it wants."""
+
+from gateway.iam.actions import Action
+from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Result
+from gateway.iam.sts import may_use_iam
+from gateway.request import Services
+from schemas.errors import AccessDenied, DeleteConflict, IdentitiesChanged
+from schemas.events import Origin
+
+ATTEMPTS = 8
+BUCKETS_PAGE = 1000
+
+
+async def perform(action: Action, call: Call, services: Services, origin: Origin) -> Result:
+    """The answer, once every gateway goes by what was changed.
+
+    Raises AccessDenied, what the action raises, IdentitiesChanged where others keep changing the account,
+    and ServiceUnavailable."""
+    _authorize(action, call)
+    if call.action == "DeleteAccount":
+        await _check_owns_nothing(call, services)
+    for _ in range(ATTEMPTS):
+        wanted = action.do(call)
+        if not isinstance(wanted, Changes):
+            return wanted
+        if not wanted.changes:
+            return wanted.result
+        accounts = {change.account for change in wanted.changes} | set(wanted.concerned)
+        seen = {number: call.directory.in_account(number).seq for number in accounts}
+        try:
+            await services.producer.change_identities(seen, wanted.changes, origin)
+        except IdentitiesChanged:
+            await services.identities.reload()
+        else:
+            await services.identities.refresh()
+            return wanted.result
+    raise IdentitiesChanged()
+
+
+def _authorize(action: Action, call: Call) -> None:
+    """The root of an account may do everything in it. Raises AccessDenied."""
+    if action.service == "iam" and (call.principal.kind != "account" or not may_use_iam(call.principal)):
+        raise AccessDenied(
+            f"User: {call.principal.arn} is not authorized to perform: iam:{call.action} on resource: *"
+        )
+
+
+async def _check_owns_nothing(call: Call, services: Services) -> None:
+    """Raises DeleteConflict while the account owns buckets."""
+    account = call.directory.account(call.parameters.get(OTHER_ACCOUNT))
+    after = ""
+    while page := await services.reader.buckets("", after, BUCKETS_PAGE):
+        for bucket in page:
+            if account is not None and bucket.owner_id == account.canonical_id:
+                raise DeleteConflict(
+                    f"Cannot delete account {account.name}: it still owns the bucket {bucket.name}."
+                )
+        after = page[-1].name

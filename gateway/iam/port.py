@@ -1,0 +1,103 @@
+"""Requests to IAM and STS: read, verified, carried out, answered. POST / of the API port."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from access.identity import Identities, Principal
+from access.scope import parse_scope
+from access.sigv4 import Verifier
+from gateway.errors import INTERNAL, s3_error
+from gateway.iam.actions import ACTIONS, Action
+from gateway.iam.answers import JSON, XML, answer, error_of, refusal
+from gateway.iam.call import Call
+from gateway.iam.parameters import Parameters
+from gateway.iam.perform import perform
+from gateway.request import Services
+from gateway.rest.call import headers_of, progress_of
+from schemas.errors import EntityTooLarge, InvalidInput, RequestTimeout, UnknownAction
+from schemas.events import Origin
+
+BODY_LIMIT = 256 * 1024
+FORM = "application/x-www-form-urlencoded"
+
+log = logging.getLogger("strandline.iam")
+
+
+class QueryPort:
+    """Answers one request. `clock` gives Unix seconds."""
+
+    def __init__(
+        self, services: Services, identities: Identities, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._services = services
+        self._clock = clock
+        self._verifiers = {
+            service: Verifier(identities, services.region, clock, service=service)
+            for service in ("iam", "sts")
+        }
+
+    async def answer(self, request: Request) -> Response:
+        progress = progress_of(request.scope)
+        headers = headers_of(request)
+        media_type = JSON if headers.get("accept", "").startswith(JSON) else XML
+        service = _service_of(headers)
+        try:
+            body = await self._body(request)
+            principal = self._verifiers[service].verify_whole("POST", "/", headers, body)
+            progress.principal = principal.id
+            call, action = self._call(body, principal, service, headers)
+            progress.operation = f"{service}:{call.action}"
+            origin = Origin(progress.request_id, principal.id, progress.source, progress.operation)
+            result = await perform(action, call, self._services, origin)
+            status, content = 200, answer(service, call.action, result, progress.request_name, media_type)
+        except Exception as error:
+            shape, message = error_of(error)
+            if s3_error(error) is INTERNAL:
+                log.exception("request %s (%s) failed", progress.request_name, progress.operation)
+            progress.error = shape.code
+            status = shape.status
+            content = refusal(service, shape, message, progress.request_name, media_type)
+        named = {"x-amzn-requestid": progress.request_name}
+        return Response(content, status, named, media_type=media_type)
+
+    async def _body(self, request: Request) -> bytes:
+        """The body. Raises EntityTooLarge, RequestTimeout."""
+        found = bytearray()
+        try:
+            async with asyncio.timeout(self._services.pace.window):
+                async for chunk in request.stream():
+                    found += chunk
+                    if len(found) > BODY_LIMIT:
+                        raise EntityTooLarge(f"the body is larger than {BODY_LIMIT} bytes")
+        except TimeoutError:
+            raise RequestTimeout(
+                f"the body did not arrive within {self._services.pace.window:.0f} seconds"
+            ) from None
+        return bytes(found)
+
+    def _call(
+        self, body: bytes, principal: Principal, service: str, headers: dict[str, str]
+    ) -> tuple[Call, Action]:
+        """What is asked for. Raises InvalidInput, UnknownAction."""
+        if not headers.get("content-type", "").lower().startswith(FORM):
+            raise InvalidInput(f"Content-Type must be {FORM}, with Action and its parameters in the body")
+        parameters = Parameters.of(body)
+        name = parameters.get("Action")
+        action = ACTIONS.get(name)
+        if action is None or action.service != service:
+            version = parameters.get("Version") or "NO_VERSION_SPECIFIED"
+            raise UnknownAction(f"Could not find operation {name or 'Unknown'} for version {version}")
+        directory = self._services.identities.directory
+        return Call(name, parameters, principal, directory, int(self._clock())), action
+
+
+def _service_of(headers: dict[str, str]) -> str:
+    """The service that the request is signed for; IAM's clients are told of everything else."""
+    credential = headers.get("authorization", "").partition("Credential=")[2].partition(",")[0]
+    scope = parse_scope(credential.strip())
+    return scope.service if scope is not None and scope.service == "sts" else "iam"

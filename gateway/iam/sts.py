@@ -1,0 +1,60 @@
+"""STS: who one is, and temporary credentials."""
+
+import secrets
+
+from access.identity import Principal
+from access.session_tokens import SessionClaims
+from gateway.iam.access_keys import KEY_DIGITS, SECRET_BYTES
+from gateway.iam.call import Call, Result, moment, new_id
+from schemas.errors import AccessDenied, NoSuchEntity
+
+QUARTER, HOUR = 900, 3600
+LONGEST, USUAL = 129_600, 43_200  # seconds of GetSessionToken
+KEY_PREFIX = "ASIA"  # of temporary access keys
+
+
+def get_caller_identity(call: Call) -> Result:
+    """Nobody needs a permission for it, and none can forbid it."""
+    principal = call.principal
+    return {"UserId": principal.unique_id, "Account": principal.account, "Arn": principal.arn}
+
+
+def get_session_token(call: Call) -> Result:
+    """Temporary credentials of an account's root or a user: they may do what those may, except IAM."""
+    principal = call.principal
+    if principal.session is not None:
+        raise AccessDenied("Cannot call GetSessionToken with session credentials")
+    root = principal.kind == "account"
+    seconds = call.parameters.number("DurationSeconds", HOUR if root else USUAL, QUARTER, LONGEST)
+    if root:
+        seconds = min(seconds, HOUR)
+    claims = SessionClaims(
+        new_id(KEY_PREFIX, KEY_DIGITS), secrets.token_hex(SECRET_BYTES), principal.account,
+        "account" if root else "user", principal.unique_id, call.now, call.now + seconds,
+        parent=principal.access_key,
+    )  # fmt: skip
+    return {"Credentials": credentials(call, claims)}
+
+
+def get_access_key_info(call: Call) -> Result:
+    """The account that an access key belongs to."""
+    access_key = call.parameters.required("AccessKeyId")
+    owner = call.directory.owner_of(access_key)
+    if owner is None:
+        raise NoSuchEntity(f"The Access Key with id {access_key} cannot be found.")
+    return {"Account": owner[0]}
+
+
+def credentials(call: Call, claims: SessionClaims) -> Result:
+    """Temporary credentials as they are told, once."""
+    return {
+        "AccessKeyId": claims.access_key,
+        "SecretAccessKey": claims.secret_key,
+        "SessionToken": call.directory.tokens.seal(claims),
+        "Expiration": moment(claims.expires_at),
+    }
+
+
+def may_use_iam(principal: Principal) -> bool:
+    """Sessions of GetSessionToken, which asks for no second factor here, may not change identities."""
+    return principal.session is None or principal.kind == "role"

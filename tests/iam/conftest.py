@@ -1,0 +1,75 @@
+"""A server of two workers, and boto3 clients of IAM, STS and S3 for any credentials."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.server import ACCESS_KEY, SECRET_KEY, Server
+
+REGION = "us-east-1"
+Keys = tuple[str, ...]  # access key, secret, and a session token if any
+
+
+class Site:
+    """The server, and who may do what on it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.root: Keys = (ACCESS_KEY, SECRET_KEY)
+
+    def client(self, service: str, keys: Keys) -> Any:
+        """A client with one attempt, so that each test sees the first answer."""
+        port = self.server.port if service == "s3" else self.server.api_port
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region_name=REGION,
+            aws_access_key_id=keys[0],
+            aws_secret_access_key=keys[1],
+            aws_session_token=keys[2] if len(keys) > 2 else None,
+            config=Config(
+                retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="v4"
+            )
+            if service != "s3"
+            else Config(
+                retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="s3v4"
+            ),
+        )
+
+
+def until_all_ready(server: Server) -> None:
+    """Wait for every worker: the server is ready once the first of them is."""
+    ready = 0
+    limit = time.monotonic() + 60
+    while ready < 50:  # in a row, of connections that the kernel deals out by chance
+        ready = ready + 1 if server.ready() else 0
+        assert time.monotonic() < limit, server.log_tail()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("iam")
+    server = Server(folder / "data", folder / "log", "--workers", "2")
+    server.start()
+    until_all_ready(server)
+    try:
+        yield Site(server)
+    finally:
+        assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def iam(site: Site) -> Any:
+    """IAM as the root of the operator's account."""
+    return site.client("iam", site.root)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"one-{uuid.uuid4().hex[:12]}"
