@@ -58,6 +58,11 @@ class Server:
         del self._environment["STRANDLINE_ROOT_ACCESS_KEY"], self._environment["STRANDLINE_ROOT_SECRET_KEY"]
 
     @property
+    def configuration(self) -> dict[str, str]:
+        """Where commands find its configuration file, if it has one."""
+        return {name: value for name, value in self._environment.items() if name == "STRANDLINE_CONFIG"}
+
+    @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 

@@ -20,6 +20,7 @@ def told(server: Server, *words: str, code: int = 0) -> Any:
         STRANDLINE_ROOT_ACCESS_KEY=ACCESS_KEY,
         STRANDLINE_ROOT_SECRET_KEY=SECRET_KEY,
         STRANDLINE_API_LISTEN=f"127.0.0.1:{server.api_port}",
+        **server.configuration,
     )
     ended = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
