@@ -126,10 +126,14 @@ def test_a_start_without_the_index_says_what_to_do(server: Server) -> None:
 
 
 def test_a_deletion_cut_short_is_finished_at_the_next_start(server: Server) -> None:
+    server.start()
+    owner = client(server).list_buckets()["Owner"]["ID"]
+    assert server.stop() == 0
+
     async def fence() -> None:
         async with embedded_store(server.data_dir) as store:
             for name in ("empty", "used"):
-                bucket = await store.producer.create_bucket(name, "owner", ORIGIN)
+                bucket = await store.producer.create_bucket(name, owner, ORIGIN)
                 if name == "used":
                     upload = await store.producer.create_upload(bucket, "k", _attributes(), ORIGIN)
                     assert upload

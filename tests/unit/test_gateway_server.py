@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 from granian.server.embed import Server
 
+from access.acl import owner_only
 from access.identity import Credential, Principal
 from access.session_tokens import not_a_token
 from access.sigv4 import Verifier
@@ -29,6 +30,8 @@ from gateway.pace import DEFAULT_PACE, Pace
 from gateway.registry import Handler, Registry
 from gateway.request import Request, Response, Services
 from ingest.digests import digest_whole
+from query.bucket_rules import BucketRules
+from schemas.configurations.public_access_block import ALL_BLOCKED
 from schemas.errors import BlobCorrupt, NoSuchKey, StorageFull
 from tests.server import free_port
 
@@ -120,8 +123,19 @@ class Site:
 
 
 class NoBuckets:
+    """Of every name there is one, of the caller's account, about which nothing was set."""
+
+    def known_bucket(self, name: str) -> Any:
+        return SimpleNamespace(owner_id=OWNER, configurations={})
+
     async def bucket(self, name: str) -> Any:
-        return SimpleNamespace(owner_id=OWNER)
+        return SimpleNamespace(owner_id=OWNER, configurations={}, name=name)
+
+    async def find(self, bucket: Any, key: str, version: str | None) -> Any:
+        raise NoSuchKey(key)
+
+    async def rules(self, bucket: Any) -> BucketRules:
+        return BucketRules((), False, owner_only(OWNER), "BucketOwnerEnforced", ALL_BLOCKED, False)
 
 
 def serve(
@@ -137,7 +151,11 @@ def serve(
         inside = InProgress(3)
         reader: Any = NoBuckets()
         identities: Any = SimpleNamespace(
-            stale=False, directory=SimpleNamespace(root=SimpleNamespace(principal=CREDENTIAL.principal))
+            stale=False,
+            directory=SimpleNamespace(
+                root=SimpleNamespace(principal=CREDENTIAL.principal),
+                number_of={OWNER: "1" * 12}.get,
+            ),
         )
         services = Services(None, reader, identities, domains=domains, pace=pace, kms=None)  # type: ignore[arg-type]
         application = Application(
