@@ -90,7 +90,7 @@ class BucketDirectory:
         return self._buckets.get(name)
 
     def known(self, name: str) -> Bucket | None:
-        """The same, if it is in memory; None says nothing."""
+        """The bucket if it is in memory and up to date; None does not say that there is none."""
         return self._buckets.get(name) if self._read_generation() == self._generation else None
 
     async def refresh(self, name: str) -> Bucket | None:

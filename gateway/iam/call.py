@@ -12,9 +12,9 @@ from access.directory import AccountIdentities, Directory
 from access.identity import Principal
 from gateway.iam.parameters import Parameters
 from schemas.configurations.documents import encode_document
-from schemas.errors import AccessDenied, NoSuchEntity
+from schemas.errors import AccessDenied, DeleteConflict, NoSuchEntity
 from schemas.events import IdentityChange
-from schemas.identities import ACCESS_KEY, ACCOUNT, row_name
+from schemas.identities import ACCESS_KEY, ACCOUNT, Group, Role, User, row_name
 
 Result = dict[str, Any]  # names as AWS's; lists are lists of members
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -96,3 +96,11 @@ def moment(seconds: int) -> str:
 
 def tag_list(tags: dict[str, str]) -> list[Result]:
     return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
+def check_no_policies(identity: User | Group | Role) -> None:
+    """Raises DeleteConflict while policies are attached to it, or stand in it."""
+    if identity.attached:
+        raise DeleteConflict("Cannot delete entity, must detach all policies first.")
+    if identity.inline:
+        raise DeleteConflict("Cannot delete entity, must delete policies first.")

@@ -3,7 +3,7 @@
 import msgspec
 
 from access.directory import group_arn, same
-from gateway.iam.call import Call, Changes, Result, moment, new_id
+from gateway.iam.call import Call, Changes, Result, check_no_policies, moment, new_id
 from gateway.iam.users import found_user, shown_user
 from schemas.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
 from schemas.identities import GROUP, USER, Group, row_name
@@ -72,10 +72,7 @@ def delete_group(call: Call) -> Changes:
     group = found_group(call)
     if call.held.members(group.name):
         raise DeleteConflict("Cannot delete entity, must remove users from group first.")
-    if group.attached:
-        raise DeleteConflict("Cannot delete entity, must detach all policies first.")
-    if group.inline:
-        raise DeleteConflict("Cannot delete entity, must delete policies first.")
+    check_no_policies(group)
     return Changes((call.set(GROUP, group.name, None),), {})
 
 

@@ -1,6 +1,5 @@
 """Requests to IAM and STS: read, verified, carried out, answered. POST / of the API port."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -19,10 +18,10 @@ from gateway.iam.parameters import Parameters
 from gateway.iam.perform import perform
 from gateway.request import Services
 from gateway.rest.call import headers_of, progress_of
-from schemas.errors import EntityTooLarge, InvalidInput, RequestTimeout, UnknownAction
+from gateway.rest.whole_body import whole_body
+from schemas.errors import InvalidInput, UnknownAction
 from schemas.events import Origin
 
-BODY_LIMIT = 256 * 1024
 FORM = "application/x-www-form-urlencoded"
 
 log = logging.getLogger("strandline.iam")
@@ -47,7 +46,7 @@ class QueryPort:
         media_type = JSON if headers.get("accept", "").startswith(JSON) else XML
         service = _service_of(headers)
         try:
-            body = await self._body(request)
+            body = await whole_body(request, self._services.pace.window)
             principal = self._verifiers[service].verify_whole("POST", "/", headers, body)
             progress.principal = principal.id
             call, action = self._call(body, principal, service, headers)
@@ -64,21 +63,6 @@ class QueryPort:
             content = refusal(service, shape, message, progress.request_name, media_type)
         named = {"x-amzn-requestid": progress.request_name}
         return Response(content, status, named, media_type=media_type)
-
-    async def _body(self, request: Request) -> bytes:
-        """The body. Raises EntityTooLarge, RequestTimeout."""
-        found = bytearray()
-        try:
-            async with asyncio.timeout(self._services.pace.window):
-                async for chunk in request.stream():
-                    found += chunk
-                    if len(found) > BODY_LIMIT:
-                        raise EntityTooLarge(f"the body is larger than {BODY_LIMIT} bytes")
-        except TimeoutError:
-            raise RequestTimeout(
-                f"the body did not arrive within {self._services.pace.window:.0f} seconds"
-            ) from None
-        return bytes(found)
 
     def _call(
         self, body: bytes, principal: Principal, service: str, headers: dict[str, str]

@@ -6,9 +6,9 @@ import msgspec
 
 from access.directory import role_arn
 from access.identity_policy import check_trust
-from gateway.iam.call import Call, Changes, Result, moment, new_id, tag_list
+from gateway.iam.call import Call, Changes, Result, check_no_policies, moment, new_id, tag_list
 from gateway.iam.policies import managed_arn
-from schemas.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
+from schemas.errors import EntityAlreadyExists, LimitExceeded, NoSuchEntity
 from schemas.identities import ROLE, Role, row_name
 
 ROLES_LIMIT = 1000
@@ -72,10 +72,7 @@ def update_assume_role_policy(call: Call) -> Changes:
 def delete_role(call: Call) -> Changes:
     """Its sessions end with it. Raises DeleteConflict while it has policies."""
     role = found_role(call)
-    if role.attached:
-        raise DeleteConflict("Cannot delete entity, must detach all policies first.")
-    if role.inline:
-        raise DeleteConflict("Cannot delete entity, must delete policies first.")
+    check_no_policies(role)
     return Changes((call.set(ROLE, role.name, None),), {})
 
 

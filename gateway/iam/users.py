@@ -3,7 +3,7 @@
 import msgspec
 
 from access.directory import user_arn
-from gateway.iam.call import Call, Changes, Result, moment, new_id, tag_list
+from gateway.iam.call import Call, Changes, Result, check_no_policies, moment, new_id, tag_list
 from gateway.iam.policies import managed_arn
 from schemas.errors import DeleteConflict, EntityAlreadyExists, InvalidInput, LimitExceeded, NoSuchEntity
 from schemas.identities import ACCESS_KEY, USER, User, row_name
@@ -67,10 +67,7 @@ def delete_user(call: Call) -> Changes:
         raise DeleteConflict("Cannot delete entity, must delete access keys first.")
     if user.groups:
         raise DeleteConflict("Cannot delete entity, must remove users from group first.")
-    if user.attached:
-        raise DeleteConflict("Cannot delete entity, must detach all policies first.")
-    if user.inline:
-        raise DeleteConflict("Cannot delete entity, must delete policies first.")
+    check_no_policies(user)
     return Changes((call.set(USER, user.name, None),), {})
 
 

@@ -17,11 +17,11 @@ from gateway.kms import aliases, cryptography, keys
 from gateway.kms.call import Answer, Call
 from gateway.request import Services
 from gateway.rest.call import headers_of, progress_of
+from gateway.rest.whole_body import whole_body
 from schemas import errors
 
 TARGET = "trentservice"
 TYPE = "application/x-amz-json-1.1"
-BODY_LIMIT = 256 * 1024
 ACTIONS = {**aliases.ACTIONS, **cryptography.ACTIONS, **keys.ACTIONS}
 
 # Names of AWS's common errors, for what is no error of the KMS itself.
@@ -60,7 +60,7 @@ class KmsPort:
         named = {"x-amzn-requestid": progress.request_name}
         try:
             headers = headers_of(request)
-            body = await self._body(request)
+            body = await whole_body(request, self._services.pace.window)
             principal = self._verifier.verify_whole("POST", "/", headers, body)
             progress.principal = principal.id
             target, _, name = headers.get("x-amz-target", "").partition(".")
@@ -88,20 +88,6 @@ class KmsPort:
             )
         asked = msgspec.json.decode(body or b"{}", type=action.input)
         return await asyncio.to_thread(action.do, call, asked) if action.changes else action.do(call, asked)
-
-    async def _body(self, request: Request) -> bytes:
-        """Raises EntityTooLarge, RequestTimeout."""
-        found = bytearray()
-        window = self._services.pace.window
-        try:
-            async with asyncio.timeout(window):
-                async for chunk in request.stream():
-                    found += chunk
-                    if len(found) > BODY_LIMIT:
-                        raise errors.EntityTooLarge(f"the body is larger than {BODY_LIMIT} bytes")
-        except TimeoutError:
-            raise errors.RequestTimeout(f"the body did not arrive within {window:.0f} seconds") from None
-        return bytes(found)
 
 
 def described(error: Exception) -> tuple[str, int, str]:

@@ -33,11 +33,9 @@ class Site:
             aws_secret_access_key=keys[1],
             aws_session_token=keys[2] if len(keys) > 2 else None,
             config=Config(
-                retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="v4"
-            )
-            if service != "s3"
-            else Config(
-                retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, signature_version="s3v4"
+                retries={"total_max_attempts": 1},
+                s3={"addressing_style": "path"},
+                signature_version="s3v4" if service == "s3" else "v4",
             ),
         )
 
