@@ -95,13 +95,14 @@ class HttpEdge:
     async def start(self) -> None:
         """Listen, and be ready. Raises ConfigurationError for a certificate that cannot be used."""
         state = None if self._tls is None else self._tls.state()
+        # Before the first connection: another process may have said already that the server is ready.
+        self.health.ready()
         await self._listen(None if self._tls is None else self._tls.read())
         self._tasks.append(asyncio.create_task(self._set_gauge()))
         self._tasks.append(asyncio.create_task(told(self._erase_keys(), log, "the erasing of KMS keys")))
         if self._tls is not None:
             renewing = self._renew(self._tls, state)
             self._tasks.append(asyncio.create_task(told(renewing, log, "the watch over the certificate")))
-        self.health.ready()
 
     async def stop(self, drain_seconds: float) -> None:
         """Refuse new requests, answer those begun for `drain_seconds` at most, stop listening."""

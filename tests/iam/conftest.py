@@ -1,6 +1,5 @@
 """A server of two workers, and boto3 clients of IAM, STS and S3 for any credentials."""
 
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -40,21 +39,11 @@ class Site:
         )
 
 
-def until_all_ready(server: Server) -> None:
-    """Wait for every worker: the server is ready once the first of them is."""
-    ready = 0
-    limit = time.monotonic() + 60
-    while ready < 50:  # in a row, of connections that the kernel deals out by chance
-        ready = ready + 1 if server.ready() else 0
-        assert time.monotonic() < limit, server.log_tail()
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("iam")
     server = Server(folder / "data", folder / "log", "--workers", "2")
     server.start()
-    until_all_ready(server)
     try:
         yield Site(server)
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.iam.conftest import Site, until_all_ready
+from tests.iam.conftest import Site
 from tests.iam.test_iam import READ, refused
 from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, Server, clean_environment
 
@@ -42,7 +42,6 @@ def test_accounts_before_the_first_start(tmp_path: Path) -> None:
     assert given["AccessKey"]["SecretAccessKey"] == "main-secret-0123456789"
     assert "EntityAlreadyExists" in create(server, "alt", code=1)
     server.start()
-    until_all_ready(server)
     try:
         site = Site(server)
         alt = (made["AccessKey"]["AccessKeyId"], made["AccessKey"]["SecretAccessKey"])

@@ -351,3 +351,19 @@ def test_generated_credentials_work_in_every_worker(tmp_path: Path) -> None:
         assert server.stop() == 0
     finally:
         server.kill()
+
+
+def test_workers_that_come_to_listen_later_refuse_nothing(tmp_path: Path) -> None:
+    """The first worker says that the server is ready; from then on each connection may reach a later one."""
+    server = Server(tmp_path / "data", tmp_path / "log", "--workers", "6")
+    server.start()
+    try:
+        statuses = set()
+        while "docs: /docs" not in server.log_tail():  # it says so once all of them listen
+            connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=10)
+            connection.request("GET", "/buckets")
+            statuses.add(connection.getresponse().status)
+            connection.close()
+        assert 503 not in statuses
+    finally:
+        assert server.stop() == 0
