@@ -17,7 +17,7 @@ AUDIT   = @found=$$(timeout 120 $(BIN)/pip-audit --progress-spinner off --timeou
 	*) echo "pip-audit: the advisories are out of reach; dependencies were not checked";; esac
 CLUSTER_ROUNDS ?= 100
 
-.PHONY: help venv serve test test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-growth bench-cluster torture torture-cluster docs clean
+.PHONY: help venv serve test clients test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-growth bench-cluster torture torture-cluster docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -48,6 +48,9 @@ serve: $(VENV)/.installed ## run the store on ./strandline-data, S3 on port 9000
 test: $(VENV)/.installed-dev ## run all tests but those of a cluster (ARGS='-k listing' …)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster' $(ARGS)
 
+clients: $(VENV)/.installed-dev ## run other people's clients against the store, and write docs/clients.md
+	$(BIN)/python -m pytest -m client --clients-page docs/clients.md tests/s3 $(ARGS)
+
 test-cluster: $(VENV)/.installed-dev ## run the tests of cluster mode, and the S3 tests against a cluster
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'cluster and not torture' --mode cluster $(ARGS)
 
@@ -60,7 +63,7 @@ cluster: $(VENV)/.installed-dev ## start a cluster on this machine, with gateway
 cluster-stop: $(VENV)/.installed-dev ## stop it; its data stays in .cache/cluster/state
 	$(BIN)/python -m compose.native down $(ARGS)
 
-test-clients: ## install the clients and tools that some tests need: AWS CLI, rclone, restic, wrk (Debian, root)
+test-clients: ## install the clients and tools that some tests need: AWS CLI, rclone, s3fs, SDKs … (Debian, root)
 	scripts/install-test-clients
 
 check: $(VENV)/.installed-dev ## formatting, lint, types, security lint, known vulnerabilities of dependencies

@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 from hypothesis import settings
+
+from tests import clients_page
 
 # A law holds or it does not: how long an example took on a busy machine says nothing of it.
 settings.register_profile("no deadline", deadline=None)
@@ -23,6 +27,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what the S3 tests run against: a data folder (default), or Kafka, Cassandra and zones",
     )
 
+    parser.addoption("--clients-page", type=Path, help="write what the tests of clients found to this page")
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    page: Path | None = config.getoption("clients_page")
+    if page is not None:
+        kinds = ("passed", "failed", "skipped", "error")
+        clients_page.write(page, [one for kind in kinds for one in terminalreporter.getreports(kind)])
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
@@ -30,6 +43,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In continuous integration a test that lacks its client or tool fails: a skip would go unnoticed."""
     report = yield
+    clients_page.note(item, report)
     if report.skipped and os.environ.get("CI") == "true" and NOT_INSTALLED in str(report.longrepr):
         report.outcome = "failed"
     return report

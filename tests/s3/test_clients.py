@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sysconfig
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from tests.s3.conftest import Store
 from tests.server import clean_environment
 
+Record = Callable[[str, object], None]
 TIMEOUT_SECONDS = 280
 FILES = 1_200
 # The Debian package; a version manager's shim of the same name may come first in the path and start nothing.
@@ -62,9 +64,12 @@ def run(*command: str, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.mark.client("AWS command line", "s3 sync up and down, ls, rm --recursive of 1,200 files")
 @pytest.mark.slow
 @pytest.mark.skipif(AWS is None, reason="the AWS command line is not installed")
-def test_aws_sync_up_and_down(store: Store, s3: Any, bucket: str, tree: Path, tmp_path: Path) -> None:
+def test_aws_sync_up_and_down(
+    store: Store, s3: Any, bucket: str, tree: Path, tmp_path: Path, record_property: Record
+) -> None:
     def aws(*words: str) -> str:
         return run(str(AWS), "--endpoint-url", store.endpoint, *words, **store.environment())
 
@@ -79,11 +84,15 @@ def test_aws_sync_up_and_down(store: Store, s3: Any, bucket: str, tree: Path, tm
     assert f"Total Objects: {len(tree_hashes(tree))}" in listing
     aws("s3", "rm", "--recursive", "--only-show-errors", f"s3://{bucket}/tree/")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    record_property("version", run(str(AWS), "--version").split()[0].partition("/")[2])
 
 
+@pytest.mark.client("rclone", "copy up, check --download, copy down, sync, purge of 1,200 files")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("rclone") is None, reason="rclone is not installed")
-def test_rclone_copies_and_checks(store: Store, bucket: str, tree: Path, tmp_path: Path) -> None:
+def test_rclone_copies_and_checks(
+    store: Store, bucket: str, tree: Path, tmp_path: Path, record_property: Record
+) -> None:
     remote = {
         "RCLONE_CONFIG": os.devnull,
         "RCLONE_CONFIG_X_TYPE": "s3",
@@ -98,12 +107,20 @@ def test_rclone_copies_and_checks(store: Store, bucket: str, tree: Path, tmp_pat
     down = tmp_path / "down"
     run("rclone", "copy", "--transfers", "8", f"x:{bucket}/tree", str(down), **remote)
     assert tree_hashes(down) == tree_hashes(tree)
+    (down / "empty").unlink()
+    (down / "odd name & ünïcode + %.txt").write_bytes(b"changed")
+    run("rclone", "sync", str(down), f"x:{bucket}/tree", **remote)
+    run("rclone", "check", "--download", str(down), f"x:{bucket}/tree", **remote)
     run("rclone", "purge", f"x:{bucket}/tree", **remote)
+    record_property("version", run("rclone", "version").split()[1].removeprefix("v"))
 
 
+@pytest.mark.client("restic", "init, backup twice, check --read-data, restore, forget --prune, check")
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("restic") is None, reason="restic is not installed")
-def test_restic_backs_up_checks_and_restores(store: Store, bucket: str, tree: Path, tmp_path: Path) -> None:
+def test_restic_backs_up_checks_and_restores(
+    store: Store, bucket: str, tree: Path, tmp_path: Path, record_property: Record
+) -> None:
     settings = store.environment() | {
         "RESTIC_REPOSITORY": f"s3:{store.endpoint}/{bucket}",
         "RESTIC_PASSWORD": "correct horse battery staple",
@@ -122,3 +139,4 @@ def test_restic_backs_up_checks_and_restores(store: Store, bucket: str, tree: Pa
         (tree / "second").unlink()
     run("restic", "forget", "--keep-last", "1", "--prune", **settings)
     run("restic", "check", **settings)
+    record_property("version", run("restic", "version").split()[1])
