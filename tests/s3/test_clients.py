@@ -49,7 +49,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (target / "odd name & ünïcode + %.txt").write_bytes(b"odd")
     (target / "empty").write_bytes(b"")
     (target / "large.bin").write_bytes(os.urandom(40 * 1024 * 1024 + 3))
-    # A listing tells whole seconds: of a file as young as that, a client cannot see that it is uploaded already.
+    # A listing tells whole seconds: of a file as young as that, clients cannot see that it is there already.
     an_hour_ago = time.time() - 3600
     for path in target.rglob("*"):
         os.utime(path, (an_hour_ago, an_hour_ago))
