@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from strandline.cli import COMMANDS, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.settings import ClusterSettings
 from strandline.commands.config_show import toml_value
 from strandline.load_settings import CONFIG_VARIABLE
 from strandline.settings import Settings, default_of, flag_of, variable_of

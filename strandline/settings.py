@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import ConfigurationError
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.settings import ClusterSettings
 from strandline.listen import parse_listen
 
 ENVIRONMENT_PREFIX = "STRANDLINE_"

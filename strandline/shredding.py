@@ -138,11 +138,11 @@ async def index_reader(settings: Settings) -> AsyncIterator[IndexReader]:
         finally:
             reader.close()
         return
-    from strandline.cluster_packages import needs_cluster
+    from strandline.cluster.packages import needs_cluster
 
     with needs_cluster():
         from index.cassandra.index import CassandraIndex
-        from strandline.cluster_connections import cassandra_connection
+        from strandline.cluster.connections import cassandra_connection
     index = await CassandraIndex.open(cassandra_connection(settings.cluster.cassandra))
     try:
         yield index.reader

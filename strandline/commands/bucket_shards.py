@@ -3,7 +3,7 @@
 import argparse
 
 from schemas.errors import NoSuchBucket
-from strandline.cluster_settings import CassandraSettings
+from strandline.cluster.settings import CassandraSettings
 from strandline.settings import Settings
 
 NAME = "bucket shards"
@@ -17,10 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """One line a shard. Raises NoSuchBucket."""
-    from strandline.cluster_packages import needs_cluster
+    from strandline.cluster.packages import needs_cluster
 
     with needs_cluster():
-        from strandline.cluster_connections import cluster_of
+        from strandline.cluster.connections import cluster_of
     from strandline.runtime import run as run_loop
 
     run_loop(_show(cluster_of(settings).cassandra, arguments.bucket))
@@ -30,7 +30,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 async def _show(cassandra: CassandraSettings, name: str) -> None:
     from index.cassandra.index import CassandraIndex
     from index.cassandra.shard_keeper import ShardKeeper
-    from strandline.cluster_connections import cassandra_connection
+    from strandline.cluster.connections import cassandra_connection
 
     index = await CassandraIndex.open(cassandra_connection(cassandra))
     try:

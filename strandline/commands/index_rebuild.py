@@ -2,7 +2,7 @@
 
 import argparse
 
-from strandline.cluster_packages import needs_cluster
+from strandline.cluster.packages import needs_cluster
 from strandline.settings import Settings
 
 NAME = "index rebuild"
@@ -21,7 +21,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     if settings.cluster is not None:
         with needs_cluster():
-            from strandline.cluster_rebuild import rebuild as rebuild_in_cluster
+            from strandline.cluster.rebuild import rebuild as rebuild_in_cluster
 
         keyspace, events = run_loop(rebuild_in_cluster(settings.cluster))
         print(f"the index was made anew in keyspace {keyspace}: {events} events applied; start the roles now")

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from index.comparison import Difference
-from strandline.cluster_packages import needs_cluster
+from strandline.cluster.packages import needs_cluster
 from strandline.settings import Settings
 
 NAME = "index verify"
@@ -26,7 +26,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     if settings.cluster is not None:
         with needs_cluster():
-            from strandline.cluster_rebuild import verify as verify_in_cluster
+            from strandline.cluster.rebuild import verify as verify_in_cluster
 
         cluster = run_loop(verify_in_cluster(settings.cluster))
         at = ", ".join(f"{topic}/{n} {offset}" for (topic, n), offset in sorted(cluster.positions.items()))

@@ -14,13 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print the steps taken. Raises ConfigurationError for the keyspace of a newer program."""
-    from strandline.cluster_packages import needs_cluster
+    from strandline.cluster.packages import needs_cluster
 
     with needs_cluster():
         from index.cassandra.client import open_session
         from index.cassandra.keyspaces import active_keyspace
         from index.cassandra.schema import SCHEMA_VERSION, migrate
-        from strandline.cluster_connections import cassandra_connection, cluster_of
+        from strandline.cluster.connections import cassandra_connection, cluster_of
 
     cassandra = cluster_of(settings).cassandra
     session = open_session(cassandra_connection(cassandra))

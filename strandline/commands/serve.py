@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Coroutine
 
 from schemas.errors import ConfigurationError
-from strandline.cluster_packages import needs_cluster
+from strandline.cluster.packages import needs_cluster
 from strandline.settings import Settings
 
 NAME = "serve"
@@ -43,6 +43,6 @@ def _gateway(settings: Settings, arguments: argparse.Namespace) -> Coroutine[obj
     from gateway.roles import BOTH, Roles
 
     with needs_cluster():
-        from strandline.cluster_serve import serve_in_cluster
+        from strandline.cluster.serve import serve_in_cluster
 
     return serve_in_cluster(settings, BOTH if arguments.roles is None else Roles.parse(arguments.roles))

@@ -14,11 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Raises ConfigurationError, which names the topic that is missing or differs."""
-    from strandline.cluster_packages import needs_cluster
+    from strandline.cluster.packages import needs_cluster
 
     with needs_cluster():
         from bus.kafka import check_topics
-        from strandline.cluster_connections import cluster_of, kafka_connection, topic_plan
+        from strandline.cluster.connections import cluster_of, kafka_connection, topic_plan
 
     kafka = cluster_of(settings).kafka
     check_topics(kafka_connection(kafka), topic_plan(kafka))

@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Work until SIGTERM or Ctrl-C, hand the partitions over, and return 0."""
-    from strandline.cluster_packages import needs_cluster
+    from strandline.cluster.packages import needs_cluster
 
     with needs_cluster():
-        from strandline.cluster_worker import parse_processors, work_in_cluster
+        from strandline.cluster.worker import parse_processors, work_in_cluster
     from strandline.logs import configure_logging
     from strandline.runtime import run as run_loop
 

@@ -6,7 +6,7 @@ from compose.native.process import stop_all
 from schemas.events import FACTS, OBJECT_VERSIONS, POLICIES
 from schemas.facts import decode_fact
 from schemas.seq import decode_seq
-from strandline.cluster_settings import KafkaSettings
+from strandline.cluster.settings import KafkaSettings
 from tests.cluster.hurt_store import PREFIX, HurtStore
 from tests.server import strandline
 

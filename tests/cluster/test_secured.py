@@ -21,8 +21,8 @@ from compose.native.kafka import KafkaBrokers
 from compose.native.minio import MinioZones, Zone
 from compose.native.ports import free_ports
 from compose.native.process import Process, start_all, stop_all
-from strandline.cluster_connections import client_context
-from strandline.cluster_settings import ClientCertificate
+from strandline.cluster.connections import client_context
+from strandline.cluster.settings import ClientCertificate
 from tests.certificates import Certificates, make_certificates
 from tests.cluster.server import ClusterServer
 from tests.cluster.services import Cassandra, Kafka, Zones, unavailable

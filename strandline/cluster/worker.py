@@ -18,11 +18,11 @@ from processors.runner import Runner
 from schemas.errors import ConfigurationError
 from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
 from strandline import __version__
-from strandline.cluster_connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
-from strandline.cluster_consumers import AUDITOR, COLLECTOR, start_consumers
-from strandline.cluster_housekeeping import HOUSEKEEPERS, Housekeeper
-from strandline.cluster_keys import open_keys
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
+from strandline.cluster.consumers import AUDITOR, COLLECTOR, start_consumers
+from strandline.cluster.housekeeping import HOUSEKEEPERS, Housekeeper
+from strandline.cluster.keys import open_keys
+from strandline.cluster.settings import ClusterSettings
 from strandline.settings import Settings
 from strandline.stopping import stop_on_signals
 

@@ -7,7 +7,7 @@ from access.credentials import Root, load_root
 from access.keyring import KeyRing
 from access.secrets import Secrets
 from schemas.errors import ConfigurationError
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.settings import ClusterSettings
 from strandline.settings import Settings
 
 LOCK_FILE = "lock"

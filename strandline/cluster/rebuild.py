@@ -23,8 +23,8 @@ from processors.replay import replay
 from schemas.events import FACTS, OBJECT_VERSIONS, POLICIES
 from schemas.facts import decode_fact
 from schemas.seq import decode_seq
-from strandline.cluster_connections import cassandra_connection, kafka_connection
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.connections import cassandra_connection, kafka_connection
+from strandline.cluster.settings import ClusterSettings
 
 Place = tuple[str, int]  # topic, partition
 

@@ -14,11 +14,11 @@ from schemas.errors import ConfigurationError
 from schemas.events import OBJECT_VERSIONS
 from strandline import __version__
 from strandline.announcement import url
-from strandline.cluster_audit import AuditTopic
-from strandline.cluster_connections import cluster_of, kafka_connection, topic_plan
-from strandline.cluster_keys import open_keys
-from strandline.cluster_services import ClusterServices, open_services
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.audit import AuditTopic
+from strandline.cluster.connections import cluster_of, kafka_connection, topic_plan
+from strandline.cluster.keys import open_keys
+from strandline.cluster.services import ClusterServices, open_services
+from strandline.cluster.settings import ClusterSettings
 from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
 from strandline.loops import told

@@ -22,9 +22,9 @@ from processors.faust_runner import FaustRunner
 from processors.runner import MakeProcessor
 from schemas.events import AUDIT, FACTS
 from strandline.access_logs import AccessLogs
-from strandline.cluster_connections import client_context, kafka_connection
-from strandline.cluster_services import open_services, open_zone_blobs
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.connections import client_context, kafka_connection
+from strandline.cluster.services import open_services, open_zone_blobs
+from strandline.cluster.settings import ClusterSettings
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
 from strandline.loops import told

@@ -18,8 +18,8 @@ from index.cassandra.shard_keeper import ShardKeeper
 from ingest.ports import Ports
 from processors.bucket_keeper import BucketKeeper
 from schemas.errors import ServiceUnavailable, StorageFull
-from strandline.cluster_services import open_services, open_zone_blobs
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.services import open_services, open_zone_blobs
+from strandline.cluster.settings import ClusterSettings
 from strandline.loops import told
 from strandline.outage import Outage
 from strandline.settings import Settings

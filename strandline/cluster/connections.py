@@ -8,7 +8,7 @@ from blobs.s3.endpoint import ZoneEndpoint
 from bus.kafka import KafkaConnection, Login, Tls, TopicPlan
 from index.cassandra.client import Connection
 from schemas.errors import ConfigurationError
-from strandline.cluster_settings import CassandraSettings, ClientCertificate, ClusterSettings, KafkaSettings
+from strandline.cluster.settings import CassandraSettings, ClientCertificate, ClusterSettings, KafkaSettings
 from strandline.settings import Settings
 
 FIRST_MAP = 1

@@ -21,14 +21,14 @@ from schemas.errors import ServiceUnavailable
 from schemas.partitioning import identity_partition_of
 from schemas.pending import Pending
 from schemas.receipts import Receipt
-from strandline.cluster_connections import (
+from strandline.cluster.connections import (
     cassandra_connection,
     kafka_connection,
     placement,
     zone_endpoints,
 )
-from strandline.cluster_keys import root_of
-from strandline.cluster_settings import ClusterSettings
+from strandline.cluster.keys import root_of
+from strandline.cluster.settings import ClusterSettings
 from strandline.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""The composition root of cluster mode: roles, workers and commands over Kafka, Cassandra and zone stores."""
