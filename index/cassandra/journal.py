@@ -215,14 +215,20 @@ async def read_applied(table: JournalTable, topic: str, partition: int) -> int:
 
 
 async def read_positions(client: Client) -> dict[tuple[str, int], int]:
-    """Of every partition, the offset of the first event that is not decided yet. Raises IndexCorrupt."""
-    statement = client.prepare("SELECT DISTINCT topic, log_partition, decided FROM journal")
+    """Of every partition, the offset of the first event that is not decided yet. Raises IndexCorrupt.
+
+    The partitions are those that ever had a lease, and each is read by its key. A scan of `journal` that
+    stops at a partition's static columns (DISTINCT) fails in Cassandra 5.0 once there are several SSTables
+    with tombstones: "The UnfilteredRowIterator returned by the last call to next() was initialized".
+    """
+    leased = client.prepare("SELECT topic, log_partition FROM leases")
+    batch = client.prepare("SELECT DISTINCT decided FROM journal WHERE topic = ? AND log_partition = ?")
     positions: dict[tuple[str, int], int] = {}
-    async for rows in client.pages(statement, (), 500):
-        for topic, partition, decided in rows:
-            if decided is not None:
-                place = Place(topic, partition)
-                positions[place] = _open_batch(place, decided).next_offset
+    async for rows in client.pages(leased, (), 500):
+        for place in map(Place._make, rows):
+            found = await client.execute(batch, place)
+            if found and found[0][0] is not None:
+                positions[place] = _open_batch(place, found[0][0]).next_offset
     return positions
 
 
