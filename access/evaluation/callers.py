@@ -37,11 +37,11 @@ class Callers:
 
     def _made(self, principal: Principal, rights: Rights) -> Caller:
         session = principal.session
-        limits = None if rights.session is None else tuple(map(self._policy, rights.session))
+        limits = None if rights.session is None else tuple(map(self.policy, rights.session))
         return Caller(
             Who(principal, self._role(principal), "" if session is None else session.provider),
-            tuple(map(self._policy, rights.identity)),
-            None if rights.boundary is None else self._policy(rights.boundary),
+            tuple(map(self.policy, rights.identity)),
+            None if rights.boundary is None else self.policy(rights.boundary),
             limits,
             {name.lower(): value for name, value in rights.tags.items()},
             0 if session is None else session.issued_at,
@@ -54,7 +54,8 @@ class Callers:
         found = self._directory.identified(principal.unique_id.partition(":")[0])
         return "" if found is None else role_arn(found[0], found[2])
 
-    def _policy(self, text: PolicyText) -> Policy:
+    def policy(self, text: PolicyText) -> Policy:
+        """The text, compiled. Raises MalformedPolicy."""
         known = self._policies.get((text.id, text.seq))
         if known is None:
             known = compile_policy(text.text, self._name(text))

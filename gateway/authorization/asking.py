@@ -8,6 +8,7 @@ from access.evaluation.caller import Caller
 from access.evaluation.decide import Decision, Target, decide
 from access.evaluation.principals import Named
 from gateway.authorization.actions import BY_ACL, BY_OBJECT_OWNER, DELETES, OF_INITIATOR, WITH_WRITE, WRITES
+from gateway.authorization.refusal import refusal
 from gateway.authorization.request_keys import EXISTING_TAG, RequestKeys
 from gateway.request import Request
 from query.bucket_rules import BucketRules
@@ -121,7 +122,7 @@ class Asking:
         principal = self.caller.principal
         if principal.id != self.bucket.owner_id or not decision.source:
             return ""
-        return refusal(principal.arn, action, self.resource, decision)
+        return refusal(principal.arn, f"s3:{action}", f'"{self.resource}"', decision)
 
     def _check_payer(self) -> None:
         """Raises AccessDenied where the requester is to pay and does not say that it will."""
@@ -209,12 +210,3 @@ class Asking:
         ):
             return self.bucket.owner_id
         return self.caller.principal.id or ANONYMOUS_ID
-
-
-def refusal(arn: str, action: str, resource: str, decision: Decision) -> str:
-    """A refusal in AWS's words (IAM User Guide, "Troubleshoot access denied error messages")."""
-    head = f'User: {arn} is not authorized to perform: s3:{action} on resource: "{resource}"'
-    article = "an" if decision.source[:1] == "i" else "a"
-    if decision.explicit:
-        return f"{head} with an explicit deny in {article} {decision.source}"
-    return f"{head} because no {decision.source} allows the s3:{action} action"

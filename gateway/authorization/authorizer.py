@@ -18,7 +18,8 @@ from gateway.authorization.actions import (
     READS,
     actions_of,
 )
-from gateway.authorization.asking import ARN, MENDS, Asking, refusal
+from gateway.authorization.asking import ARN, MENDS, Asking
+from gateway.authorization.refusal import refusal
 from gateway.authorization.request_keys import RequestKeys
 from gateway.copy_source import parse_copy_source
 from gateway.object_lock_headers import BYPASS as BYPASS_HEADER
@@ -146,7 +147,7 @@ def _ask_in_account(request: Request) -> None:
     for action in actions_of(request.operation, False, request.headers):
         decision = decide(caller, f"s3:{action.lower()}", resource, keys, Target(principal.id))
         if not decision.allowed:
-            raise AccessDenied(refusal(principal.arn, action, resource, decision))
+            raise AccessDenied(refusal(principal.arn, f"s3:{action}", f'"{resource}"', decision))
 
 
 async def _ask_about_source(request: Request, target: Asking) -> Asking:

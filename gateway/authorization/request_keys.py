@@ -1,7 +1,6 @@
 """Condition keys of a request: what policies may ask about it. Looked up one by one, when a policy asks.
 
-Source: Service Authorization Reference, "Condition keys for Amazon S3"; IAM User Guide, "AWS global condition
-context keys".
+Source: Service Authorization Reference, "Condition keys for Amazon S3".
 """
 
 import time
@@ -13,6 +12,7 @@ import msgspec
 from access.evaluation.caller import Caller
 from access.signing import ALGORITHM, parse_http_date, parse_long_date
 from access.sigv2 import SCHEME as VERSION_2
+from gateway.authorization.global_keys import GLOBAL, Values
 from gateway.copy_source import parse_copy_source
 from gateway.dates import iso_date
 from gateway.request import Request
@@ -20,9 +20,6 @@ from gateway.tags import tags_of
 from schemas.errors import StrandlineError
 from schemas.rows import Bucket, ObjectLock, ObjectVersion
 
-Values = Sequence[str] | None
-
-_TYPES = {"anonymous": "Anonymous", "account": "Account", "user": "User", "role": "AssumedRole"}
 _DAY = 86_400_000  # milliseconds
 
 EXISTING_TAG = "s3:existingobjecttag"
@@ -46,6 +43,18 @@ class RequestKeys(msgspec.Struct, gc=False):
     named: str | None = None
     tags: dict[str, str] | None = None
     lock: ObjectLock | None = None
+
+    @property
+    def source(self) -> str:
+        return self.request.source
+
+    @property
+    def secure(self) -> bool:
+        return self.request.scheme == "https"
+
+    @property
+    def region(self) -> str:
+        return self.request.services.region
 
     def __call__(self, key: str) -> Values:
         found = _KEYS.get(key)
@@ -76,25 +85,6 @@ def _query(name: str) -> Callable[[RequestKeys], str | None]:
 
 def _existing_tags(keys: RequestKeys) -> dict[str, str]:
     return {} if keys.version is None else keys.version.attributes.tags
-
-
-# --- of the caller -------------------------------------------------------------------------------------
-def _issued(keys: RequestKeys) -> str | None:
-    return _date(keys.caller.issued_at) if keys.caller.issued_at else None
-
-
-def _username(keys: RequestKeys) -> str | None:
-    principal = keys.caller.principal
-    return principal.name if principal.kind == "user" else None
-
-
-def _multi_factor(keys: RequestKeys) -> str | None:
-    asked = keys.caller.multi_factor
-    return None if asked is None else str(asked).lower()
-
-
-def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- of the signature ----------------------------------------------------------------------------------
@@ -182,22 +172,7 @@ _CREATES = {
 _CREATING = frozenset({"CopyObject", "CreateMultipartUpload", "PostObject", "PutObject"})
 
 _KEYS: dict[str, Callable[[RequestKeys], str | Sequence[str] | None]] = {
-    "aws:currenttime": lambda keys: _date(time.time()),
-    "aws:epochtime": lambda keys: str(int(time.time())),
-    "aws:multifactorauthpresent": _multi_factor,
-    "aws:federatedprovider": lambda keys: keys.caller.who.provider or None,
-    "aws:principalaccount": lambda keys: keys.caller.principal.account or None,
-    "aws:principalarn": lambda keys: keys.caller.principal_arn or None,
-    "aws:principalisawsservice": lambda keys: "true" if keys.caller.who.service else "false",
-    "aws:principaltype": lambda keys: _TYPES[keys.caller.principal.kind],
-    "aws:requestedregion": lambda keys: keys.request.services.region,
-    "aws:resourceaccount": lambda keys: keys.owner or None,
-    "aws:securetransport": lambda keys: "true" if keys.request.scheme == "https" else "false",
-    "aws:sourceip": lambda keys: keys.request.source.strip("[]") or None,
-    "aws:tokenissuetime": _issued,
-    "aws:userid": lambda keys: keys.caller.principal.unique_id or "anonymous",
-    "aws:username": _username,
-    "aws:viaawsservice": lambda keys: "false",
+    **GLOBAL,
     "s3:authtype": _authentication,
     "s3:delimiter": _query("delimiter"),
     "s3:max-keys": _query("max-keys"),

@@ -1,7 +1,7 @@
 """What an action works on: who asks, what for, and the identities as they are now."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -33,6 +33,23 @@ class Changes(NamedTuple):
     concerned: tuple[str, ...] = ()
 
 
+class Via(NamedTuple):
+    """How a request came.
+
+    source  the client's address
+    agent   what the client calls itself
+    claims  what the token says that vouches for the caller, by condition key; of web identities only
+    """
+
+    source: str = ""
+    scheme: str = "http"
+    agent: str = ""
+    claims: Mapping[str, Sequence[str]] = {}
+
+
+DIRECTLY = Via()  # by the operator's command, on the data folder itself
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call. now: Unix seconds; number: of the account that it is about, nearly always the caller's."""
@@ -42,6 +59,7 @@ class Call:
     principal: Principal
     directory: Directory
     now: int
+    via: Via = DIRECTLY
 
     @property
     def number(self) -> str:

@@ -2,9 +2,9 @@
 
 from gateway.iam.actions import Action
 from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Result
-from gateway.iam.sts import may_use_iam
+from gateway.iam.permission import authorize
 from gateway.request import Services
-from schemas.errors import AccessDenied, DeleteConflict, IdentitiesChanged
+from schemas.errors import DeleteConflict, IdentitiesChanged
 from schemas.events import Origin
 
 ATTEMPTS = 8
@@ -16,7 +16,7 @@ async def perform(action: Action, call: Call, services: Services, origin: Origin
 
     Raises AccessDenied, what the action raises, IdentitiesChanged where others keep changing the account,
     and ServiceUnavailable."""
-    _authorize(action, call)
+    authorize(action, call, services.callers, services.region)
     if call.action == "DeleteAccount":
         await _check_owns_nothing(call, services)
     for _ in range(ATTEMPTS):
@@ -31,18 +31,11 @@ async def perform(action: Action, call: Call, services: Services, origin: Origin
             await services.producer.change_identities(seen, wanted.changes, origin)
         except IdentitiesChanged:
             await services.identities.reload()
+            authorize(action, call, services.callers, services.region)
         else:
             await services.identities.refresh()
             return wanted.result
     raise IdentitiesChanged()
-
-
-def _authorize(action: Action, call: Call) -> None:
-    """The root of an account may do everything in it. Raises AccessDenied."""
-    if action.service == "iam" and (call.principal.kind != "account" or not may_use_iam(call.principal)):
-        raise AccessDenied(
-            f"User: {call.principal.arn} is not authorized to perform: iam:{call.action} on resource: *"
-        )
 
 
 async def _check_owns_nothing(call: Call, services: Services) -> None:

@@ -13,7 +13,7 @@ from access.sigv4 import Verifier
 from gateway.errors import INTERNAL, s3_error
 from gateway.iam.actions import ACTIONS, Action
 from gateway.iam.answers import JSON, XML, answer, error_of, refusal
-from gateway.iam.call import Call
+from gateway.iam.call import Call, Via
 from gateway.iam.parameters import Parameters
 from gateway.iam.perform import perform
 from gateway.request import Services
@@ -49,7 +49,8 @@ class QueryPort:
             body = await whole_body(request, self._services.pace.window)
             principal = self._verifiers[service].verify_whole("POST", "/", headers, body)
             progress.principal = principal.id
-            call, action = self._call(body, principal, service, headers)
+            via = Via(progress.source, request.url.scheme, headers.get("user-agent", ""))
+            call, action = self._call(body, principal, service, headers, via)
             progress.operation = f"{service}:{call.action}"
             origin = Origin(progress.request_id, principal.id, progress.source, progress.operation)
             result = await perform(action, call, self._services, origin)
@@ -65,7 +66,7 @@ class QueryPort:
         return Response(content, status, named, media_type=media_type)
 
     def _call(
-        self, body: bytes, principal: Principal, service: str, headers: dict[str, str]
+        self, body: bytes, principal: Principal, service: str, headers: dict[str, str], via: Via
     ) -> tuple[Call, Action]:
         """What is asked for. Raises InvalidInput, UnknownAction."""
         if not headers.get("content-type", "").lower().startswith(FORM):
@@ -77,7 +78,7 @@ class QueryPort:
             version = parameters.get("Version") or "NO_VERSION_SPECIFIED"
             raise UnknownAction(f"Could not find operation {name or 'Unknown'} for version {version}")
         directory = self._services.identities.directory
-        return Call(name, parameters, principal, directory, int(self._clock())), action
+        return Call(name, parameters, principal, directory, int(self._clock()), via), action
 
 
 def _service_of(headers: dict[str, str]) -> str:

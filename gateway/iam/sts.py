@@ -2,7 +2,6 @@
 
 import secrets
 
-from access.identity import Principal
 from access.session_tokens import SessionClaims
 from gateway.iam.access_keys import KEY_DIGITS, SECRET_BYTES
 from gateway.iam.call import Call, Result, moment, new_id
@@ -20,7 +19,8 @@ def get_caller_identity(call: Call) -> Result:
 
 
 def get_session_token(call: Call) -> Result:
-    """Temporary credentials of an account's root or a user: they may do what those may, except IAM."""
+    """Temporary credentials of an account's root or a user: they may do what those may, except IAM and
+    most of STS."""
     principal = call.principal
     if principal.session is not None:
         raise AccessDenied("Cannot call GetSessionToken with session credentials")
@@ -53,8 +53,3 @@ def credentials(call: Call, claims: SessionClaims) -> Result:
         "SessionToken": call.directory.tokens.seal(claims),
         "Expiration": moment(claims.expires_at),
     }
-
-
-def may_use_iam(principal: Principal) -> bool:
-    """Sessions of GetSessionToken, which asks for no second factor here, may not change identities."""
-    return principal.session is None or principal.kind == "role"

@@ -1,0 +1,94 @@
+"""Condition keys of a request to IAM or STS.
+
+Source: Service Authorization Reference, "Condition keys for AWS Identity and Access Management (IAM)" and
+"Condition keys for AWS Security Token Service"; IAM User Guide, "IAM and AWS STS condition context keys".
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from access.evaluation.caller import Caller
+from gateway.authorization.global_keys import GLOBAL, Values
+from gateway.iam.call import Call
+from gateway.iam.subjects import Subject
+
+
+class QueryKeys(msgspec.Struct, gc=False):
+    """The keys of one request, as access.evaluation asks for them."""
+
+    call: Call
+    caller: Caller
+    subject: Subject
+    region: str
+
+    @property
+    def source(self) -> str:
+        return self.call.via.source
+
+    @property
+    def secure(self) -> bool:
+        return self.call.via.scheme == "https"
+
+    @property
+    def owner(self) -> str:
+        return self.subject.account
+
+    def __call__(self, key: str) -> Values:
+        found = GLOBAL.get(key)
+        if found is not None:
+            value = found(self)
+            return None if value is None else (value,)
+        own = _KEYS.get(key)
+        if own is not None:
+            return own(self)
+        kind, _, name = key.partition("/")
+        tags = _TAGS.get(kind)
+        if tags is None or not name:
+            return self.call.via.claims.get(key)
+        wanted = [value for tag, value in tags(self).items() if tag.lower() == name]
+        return tuple(wanted) or None
+
+    def parameter(self, name: str) -> Values:
+        value = self.call.parameters.get(name)
+        return (value,) if value else None
+
+
+def _parameter(name: str) -> Callable[[QueryKeys], Values]:
+    return lambda keys: keys.parameter(name)
+
+
+def _tag_keys(keys: QueryKeys) -> Values:
+    names = [*_requested(keys), *keys.call.parameters.items("TagKeys")]
+    return tuple(names) or None
+
+
+def _transitive(keys: QueryKeys) -> Values:
+    return tuple(keys.call.parameters.items("TransitiveTagKeys")) or None
+
+
+def _requested(keys: QueryKeys) -> dict[str, str]:
+    return keys.call.parameters.tags()
+
+
+def _user_agent(keys: QueryKeys) -> Values:
+    return (keys.call.via.agent,) if keys.call.via.agent else None
+
+
+_KEYS: dict[str, Callable[[QueryKeys], Values]] = {
+    "aws:tagkeys": _tag_keys,
+    "aws:useragent": _user_agent,
+    "iam:permissionsboundary": lambda keys: (keys.subject.boundary,) if keys.subject.boundary else None,
+    "iam:policyarn": _parameter("PolicyArn"),
+    "sts:externalid": _parameter("ExternalId"),
+    "sts:rolesessionname": _parameter("RoleSessionName"),
+    "sts:sourceidentity": _parameter("SourceIdentity"),
+    "sts:transitivetagkeys": _transitive,
+}
+
+_TAGS: dict[str, Callable[[QueryKeys], dict[str, str]]] = {
+    "aws:principaltag": lambda keys: dict(keys.caller.tags),
+    "aws:requesttag": _requested,
+    "aws:resourcetag": lambda keys: dict(keys.subject.tags),
+    "iam:resourcetag": lambda keys: dict(keys.subject.tags),
+}

@@ -1,0 +1,114 @@
+"""What an action is about, as policies name it: the ARN, and what conditions may ask of it.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access
+Management (IAM)".
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from access.directory import PolicyText, group_arn, policy_arn, role_arn, user_arn
+from gateway.iam.call import Call
+from schemas.identities import Group, Role, User
+
+ANY = "*"
+
+
+class Subject(NamedTuple):
+    """What is asked for.
+
+    account   the number of the account that it belongs to
+    tags      its own
+    boundary  the permissions boundary that it has, or is to have
+    trust     of a role that is to be assumed: the policy that says by whom
+    """
+
+    arn: str
+    account: str
+    tags: Mapping[str, str] = {}
+    boundary: str = ""
+    trust: PolicyText | None = None
+
+
+Subjects = Callable[[Call], Subject]
+
+
+def anything(call: Call) -> Subject:
+    """Of actions that are about nothing in particular."""
+    return Subject(ANY, call.number)
+
+
+def listed(kind: str) -> Subjects:
+    """Of actions that list what there is of a kind, below a path."""
+
+    def subject(call: Call) -> Subject:
+        path = call.parameters.get("PathPrefix") or "/"
+        return Subject(f"arn:aws:iam::{call.number}:{kind}{path}", call.number)
+
+    return subject
+
+
+def listed_policies(call: Call) -> Subject:
+    """AWS names no ARN there, but these words."""
+    return Subject(f"policy path {call.parameters.get('PathPrefix') or '/'}", call.number)
+
+
+def new(kind: str, name: str) -> Subjects:
+    """Of actions that make one of that kind, which the parameter of that name names."""
+
+    def subject(call: Call) -> Subject:
+        path = call.parameters.get("Path") or "/"
+        arn = f"arn:aws:iam::{call.number}:{kind}{path}{call.parameters.get(name)}"
+        return Subject(arn, call.number, boundary=call.parameters.get("PermissionsBoundary"))
+
+    return subject
+
+
+def user(call: Call) -> Subject:
+    """The user that is named, else the caller."""
+    principal = call.principal
+    name = call.parameters.get("UserName") or (principal.name if principal.kind == "user" else "")
+    found = call.held.user(name)
+    if found is None:
+        return Subject(f"arn:aws:iam::{call.number}:user/{name}", call.number)
+    return Subject(user_arn(call.number, found), call.number, found.tags, found.boundary)
+
+
+def group(call: Call) -> Subject:
+    name = call.parameters.get("GroupName")
+    found = call.held.group(name)
+    arn = f"arn:aws:iam::{call.number}:group/{name}" if found is None else group_arn(call.number, found)
+    return Subject(arn, call.number)
+
+
+def role(call: Call) -> Subject:
+    name = call.parameters.get("RoleName")
+    found = call.held.role(name)
+    if found is None:
+        return Subject(f"arn:aws:iam::{call.number}:role/{name}", call.number)
+    return Subject(role_arn(call.number, found), call.number, found.tags, found.boundary)
+
+
+def policy(call: Call) -> Subject:
+    """A managed policy; actions go by its whole ARN, too."""
+    arn = call.parameters.get("PolicyArn")
+    found = call.held.policy(arn.rpartition("/")[2])
+    here = found is not None and policy_arn(call.number, found) == arn
+    return Subject(arn, call.number, found.tags if found is not None and here else {})
+
+
+def bounded(of: Subjects) -> Subjects:
+    """With the boundary that the action sets, rather than the one that is there."""
+
+    def subject(call: Call) -> Subject:
+        return of(call)._replace(boundary=call.parameters.get("PermissionsBoundary"))
+
+    return subject
+
+
+def renamed(call: Call, before: User | Group | Role, kind: str, name: str) -> Subject:
+    """What a user or group is to be called: whoever renames it must be allowed to do that to both."""
+    path = call.parameters.get("NewPath") or before.path
+    arn = f"arn:aws:iam::{call.number}:{kind}{path}{call.parameters.get(name) or before.name}"
+    fields: Any = before
+    return Subject(arn, call.number, getattr(fields, "tags", {}), getattr(fields, "boundary", ""))
