@@ -18,6 +18,7 @@ from access.evaluation.wildcard import Matcher, Token, Wild, matcher
 
 _is_number = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?", re.ASCII).fullmatch
 ARN_FIELDS = 6
+_TRUTHS = {"true": True, "false": False}
 
 T = TypeVar("T")
 
@@ -101,7 +102,7 @@ def date(text: str) -> float | None:
 
 def truth(text: str) -> bool | None:
     """True or false."""
-    return {"true": True, "false": False}.get(text.strip().lower())
+    return _TRUTHS[text] if text in _TRUTHS else _TRUTHS.get(text.strip().lower())
 
 
 def binary(text: str) -> bytes | None:

@@ -100,6 +100,12 @@ class Condition:
             resolved = [template.matching(context) for template in self._templates]
             matchers = matchers + [one for one in resolved if one is not None]
         negated = self._negated
+        if len(values) == 1:  # then the quantifiers say the same
+            value = values[0]
+            for fits in matchers:
+                if fits(value):
+                    return not negated
+            return negated
         if self._quantifier == "forallvalues":
             return all(any(fits(value) for fits in matchers) != negated for value in values)
         if self._quantifier == "foranyvalue":

@@ -4,8 +4,9 @@ Documents were validated when they were set (`access.policy_document`).
 """
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ from schemas.errors import MalformedPolicy
 VARIABLES_SINCE = "2012-10-17"  # documents of this version have variables
 
 _KEPT_ACTIONS = 512  # of which it is remembered which statements name them
+_begin = re.compile(r"[^*?$]*").match  # of a resource: what is there before any wildcard or variable
 
 Json = dict[str, Any]
 
@@ -37,11 +39,12 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
 
 class Statement:
-    """One statement. `place` counts from 1; `sid` is "" where it has none."""
+    """One statement. `place` counts from 1; `sid` is "" where it has none; a resource that it is about begins
+    with one of `begins`."""
 
     __slots__ = (
         "_actions", "_conditions", "_excepted", "_excludes", "_excludes_actions", "_principals", "_resources",
-        "_templates", "denies", "place", "sid",
+        "_templates", "begins", "denies", "place", "sid",
     )  # fmt: skip
 
     def __init__(self, found: Json, place: int, variables: bool) -> None:
@@ -54,6 +57,7 @@ class Statement:
         self._excludes = "NotResource" in found
         # The policy of a role, which says who may take it, has no resource: it is about that role.
         resources = _many(found.get("NotResource" if self._excludes else "Resource", "*"))
+        self.begins = frozenset({""}) if self._excludes else frozenset(_begin(one)[0] for one in resources)  # type: ignore[index]
         made = [compiled(resource, matcher, True, variables) for resource in resources]
         self._resources: list[Matcher] = [one for one in made if not isinstance(one, Template)]
         self._templates: list[Template] = [one for one in made if isinstance(one, Template)]
@@ -112,6 +116,14 @@ class Statement:
         return {condition.key for condition in self._conditions}
 
 
+class _OfAction(NamedTuple):
+    """The statements that name an action. Denials are about no resource that begins with none of `denied`."""
+
+    denying: tuple[Statement, ...]
+    allowing: tuple[Statement, ...]
+    denied: tuple[str, ...]
+
+
 class Policy:
     """A compiled document.
 
@@ -125,14 +137,16 @@ class Policy:
         self.name = name
         self.statements = tuple(statements)
         self.keys = frozenset(key.partition("/")[0] for one in statements for key in one.keys)
-        self._by_action: dict[str, tuple[tuple[Statement, ...], tuple[Statement, ...]]] = {}
+        self._by_action: dict[str, _OfAction] = {}
 
-    def _of_action(self, action: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
-        """(statements that deny, statements that allow) that action."""
+    def _of_action(self, action: str) -> _OfAction:
         found = self._by_action.get(action)
         if found is None:
             named = [one for one in self.statements if one.names_action(action)]
-            found = tuple(one for one in named if one.denies), tuple(one for one in named if not one.denies)
+            denying = tuple(one for one in named if one.denies)
+            allowing = tuple(one for one in named if not one.denies)
+            denied = frozenset[str]().union(*(one.begins for one in denying))
+            found = _OfAction(denying, allowing, tuple(denied))
             if len(self._by_action) >= _KEPT_ACTIONS:
                 self._by_action.clear()
             self._by_action[action] = found
@@ -140,15 +154,17 @@ class Policy:
 
     def denying(self, ask: Ask) -> Statement | None:
         """The first statement that denies it."""
-        for statement in self._of_action(ask.action)[0]:
-            if statement.applies(ask):
-                return statement
+        found = self._of_action(ask.action)
+        if ask.resource.startswith(found.denied):
+            for statement in found.denying:
+                if statement.applies(ask):
+                    return statement
         return None
 
     def allowing(self, ask: Ask) -> tuple[Named, Statement | None]:
         """The statement that allows it and names the caller most closely."""
         best, by = Named.NOT, None
-        for statement in self._of_action(ask.action)[1]:
+        for statement in self._of_action(ask.action).allowing:
             named = statement.applies(ask)
             if named > best:
                 best, by = named, statement
