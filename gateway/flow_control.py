@@ -20,7 +20,7 @@ from time import monotonic
 from gateway.pace import Pace, Pacing
 
 QUEUE_LIMIT = 4 * 1024**2  # bytes of one answer inside the server; the kernel's buffers come on top
-QUEUES_LIMIT = 64 * 1024**2  # of all answers together: the more waits already, the less one more may have
+QUEUES_LIMIT = 48 * 1024**2  # of all answers together: the more waits already, the less one more may have
 QUEUE_FLOOR = 256 * 1024  # but no less than this
 _SHORTEST, _LONGEST = 0.001, 0.02  # seconds between looks at the queue
 
