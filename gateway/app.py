@@ -66,7 +66,7 @@ class Application:
 
     __slots__ = (
         "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
-        "_log_access", "_observe", "_prefix", "_registry", "_services", "_verifier",
+        "_log_access", "_observe", "_prefix", "_registry", "_remembered", "_services", "_verifier",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +82,7 @@ class Application:
         self._services = services
         self._identities = services.identities
         self._known = services.reader.known_bucket
+        self._remembered = services.reader.remembered_bucket
         self._registry = registry
         self._verifier = verifier
         self._observe = observe
@@ -151,7 +152,7 @@ class Application:
         if self._observe is not None:
             self._report(request, scope, status, sent, perf_counter() - started, request_id, code)
         if self._log_access is not None and request is not None:
-            bucket = self._services.reader.remembered_bucket(request.bucket)
+            bucket = self._remembered(request.bucket)
             if bucket is not None and LOGGING.name in bucket.configurations:
                 record = access_record(
                     request, bucket, headers, status, code, sent, perf_counter() - started,
@@ -162,14 +163,15 @@ class Application:
     # --- in ------------------------------------------------------------------------------------------
     def _read(self, scope: Scope, protocol: HTTPProtocol, request_id: bytes) -> Request:
         """The request as it came, not yet verified."""
-        items = scope.headers.items()
+        sent = scope.headers
+        items = sent.items()
         headers = dict(items)
         if len(headers) != len(items):
             headers = _join_repeated(items)
-        if len(headers) != len(scope.headers):  # type: ignore[arg-type]
-            raise _unreadable(scope.headers.keys(), headers)
+        if len(headers) != len(sent):  # type: ignore[arg-type]
+            raise _unreadable(sent.keys(), headers)
         raw_query = scope.query_string
-        size = sum(map(len, headers)) + sum(map(len, headers.values()))
+        size = len("".join(headers)) + len("".join(headers.values()))
         if size > HEADERS_LIMIT or len(raw_query) > QUERY_LIMIT:
             raise RequestHeaderTooLarge(MaxSizeAllowed=str(HEADERS_LIMIT))
         path = scope.path

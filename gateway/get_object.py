@@ -45,7 +45,7 @@ _SPECIAL_PARAMETERS = frozenset(("partNumber", *OVERRIDES))
 async def get_object(request: Request) -> Response:
     """GetObject."""
     reader = request.services.reader
-    bucket = await reader.bucket(request.bucket)
+    bucket = reader.known_bucket(request.bucket) or await reader.bucket(request.bucket)
     version = await find_named(request, bucket)
     if version.attributes.storage_class != "STANDARD":
         check_readable(version)
@@ -65,7 +65,7 @@ async def get_object(request: Request) -> Response:
 async def head_object(request: Request) -> Response:
     """HeadObject: the headers of GetObject without its body."""
     reader = request.services.reader
-    bucket = await reader.bucket(request.bucket)
+    bucket = reader.known_bucket(request.bucket) or await reader.bucket(request.bucket)
     version = await find_named(request, bucket)
     if version.attributes.encryption is not None or request.encryption is not None:
         check_read_key(version.attributes.encryption, request.encryption)

@@ -32,21 +32,22 @@ class Generation(Protocol):
 
 
 class GenerationCounter:
-    """A counter (u64, little endian) in a file that several processes map. Made when it is not there."""
+    """A counter (u64, the machine's byte order) in a file that several processes map. Made when it is not
+    there."""
 
     def __init__(self, path: Path) -> None:
         self._map = map_shared(path, COUNTER_BYTES)
+        self._cell = memoryview(self._map).cast("Q")
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # to lock
 
     def read(self) -> int:
-        return int.from_bytes(self._map[:COUNTER_BYTES], "little")
+        return self._cell[0]
 
     def bump(self) -> int:
         """Add one, also against other processes that do; returns the new value."""
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
-            value = (self.read() + 1) & 0xFFFF_FFFF_FFFF_FFFF
-            self._map[:COUNTER_BYTES] = value.to_bytes(COUNTER_BYTES, "little")
+            value = self._cell[0] = (self._cell[0] + 1) & 0xFFFF_FFFF_FFFF_FFFF
             return value
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -55,6 +56,7 @@ class GenerationCounter:
         """Nothing to wait for: the engine has bumped the counter before the change was acknowledged."""
 
     def close(self) -> None:
+        self._cell.release()
         self._map.close()
         os.close(self._descriptor)
 

@@ -87,9 +87,8 @@ class Reader:
         manifest = version.manifest
         if manifest is None or length == 0:
             return b""
-        if manifest.spill is not None:
-            manifest = await self._blobs.expand(manifest)
-        return await self._blobs.read(manifest, start, length)
+        at_once = self._blobs.read_now(manifest, start, length)
+        return await self._blobs.read(manifest, start, length) if at_once is None else at_once
 
     def stream(self, version: ObjectVersion, start: int, length: int) -> AsyncIterator[bytes]:
         """A range in verified chunks of at most 1 MiB."""

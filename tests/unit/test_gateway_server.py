@@ -128,6 +128,8 @@ class NoBuckets:
     def known_bucket(self, name: str) -> Any:
         return SimpleNamespace(owner_id=OWNER, configurations={})
 
+    remembered_bucket = known_bucket
+
     async def bucket(self, name: str) -> Any:
         return SimpleNamespace(owner_id=OWNER, configurations={}, name=name)
 
