@@ -1,39 +1,27 @@
 """Buckets: create, find, delete, list, and where they are."""
 
-from collections.abc import Mapping
-
-import msgspec
-
-from access.acl import is_public, owner_only
-from gateway.acl_request import header_acl
-from gateway.acl_xml import ACL_HEADERS
 from gateway.body import whole
 from gateway.bucket_names import check_bucket_name
 from gateway.configurations.tagging import check as check_tagging
 from gateway.continuation import decode_token, encode_token
 from gateway.dates import iso_date
 from gateway.listing_parameters import number_parameter
+from gateway.new_bucket import asked_acl, asked_lock, asked_ownership, set_access
 from gateway.object_headers import XML_TYPE
 from gateway.request import Request, Response
 from gateway.xml import DECLARATION, NAMESPACE, document, escape, parse
 from gateway.xml_structs import read_struct
 from query.reader import Reader
-from schemas.configurations.acl import ACL, BucketAcl
-from schemas.configurations.ownership_controls import ENFORCED, OWNERSHIP_CONTROLS, OwnershipControls
 from schemas.configurations.tagging import TAGGING, Tagging, TagSet
 from schemas.errors import (
     InvalidArgument,
-    InvalidBucketAclWithBlockPublicAccess,
-    InvalidBucketAclWithObjectOwnership,
     InvalidLocationConstraint,
     NotImplementedOperation,
 )
-from schemas.rows import Bucket, Grant
+from schemas.rows import Bucket
 
 CONFIGURATION_LIMIT = 64 * 1024  # bytes of an XML body
 MAX_BUCKETS = 10_000
-LOCK_HEADER = "x-amz-bucket-object-lock-enabled"
-OWNERSHIP_HEADER = "x-amz-object-ownership"
 DEFAULT_REGION = "us-east-1"  # the one region that LocationConstraint names by being empty
 
 
@@ -42,61 +30,16 @@ async def create_bucket(request: Request) -> Response:
     name = request.bucket
     check_bucket_name(name)
     tags = check_configuration(await whole(request, CONFIGURATION_LIMIT), request.services.region)
-    controls = asked_ownership(request.headers)
+    services = request.services
+    controls = asked_ownership(request.headers, services.new_buckets)
     acl = asked_acl(request, controls)
     locked = asked_lock(request.headers)
-    producer, origin = request.services.producer, request.origin()
+    producer, origin = services.producer, request.origin()
     bucket = await producer.create_bucket(name, request.principal.id, origin, locked)
-    # Until they are set the bucket is closed, so a crash in between opens nothing.
-    if controls != ENFORCED:
-        await producer.configure_bucket(bucket, OWNERSHIP_CONTROLS, controls, origin)
-    if acl is not None:
-        await producer.configure_bucket(bucket, ACL, BucketAcl(acl), origin)
+    await set_access(producer, bucket, services.new_buckets, controls, acl, origin)
     if tags is not None:
         await producer.configure_bucket(bucket, TAGGING, tags, origin)
     return Response(200, [("location", f"/{name}"), ("x-amz-bucket-arn", f"arn:aws:s3:::{name}")])
-
-
-def asked_ownership(headers: Mapping[str, str]) -> OwnershipControls:
-    """The ownership setting that a new bucket is to have. Raises InvalidArgument."""
-    named = headers.get(OWNERSHIP_HEADER, "BucketOwnerEnforced")
-    try:
-        return msgspec.convert({"Rule": [{"ObjectOwnership": named}]}, OwnershipControls)
-    except msgspec.ValidationError:
-        raise InvalidArgument(
-            f"Invalid {OWNERSHIP_HEADER} header: {named}",
-            ArgumentName=OWNERSHIP_HEADER,
-            ArgumentValue=named,
-        ) from None
-
-
-def asked_lock(headers: Mapping[str, str]) -> bool:
-    """Whether a new bucket is to have Object Lock. Raises InvalidArgument."""
-    text = headers.get(LOCK_HEADER, "false").lower()
-    if text not in ("true", "false"):
-        raise InvalidArgument(
-            f"Invalid {LOCK_HEADER} header: {text}", ArgumentName=LOCK_HEADER, ArgumentValue=text
-        )
-    return text == "true"
-
-
-def asked_acl(request: Request, controls: OwnershipControls) -> tuple[Grant, ...] | None:
-    """The ACL that a new bucket is to have, None for the owner's alone.
-
-    Raises InvalidBucketAclWithObjectOwnership where ACLs are disabled, and
-    InvalidBucketAclWithBlockPublicAccess for a public one, since new buckets block those.
-    """
-    if ACL_HEADERS.isdisjoint(request.headers):
-        return None
-    owner = request.principal.id
-    acl = header_acl(request, owner, owner, of_bucket=True)
-    if acl == owner_only(owner):
-        return None
-    if controls == ENFORCED:
-        raise InvalidBucketAclWithObjectOwnership()
-    if is_public(acl):
-        raise InvalidBucketAclWithBlockPublicAccess()
-    return acl
 
 
 def check_configuration(body: bytes, region: str) -> Tagging | None:

@@ -19,6 +19,7 @@ from ingest.producer import Producer
 from query.identities import FreshIdentities
 from query.reader import Reader
 from schemas.events import Origin
+from schemas.new_buckets import NewBuckets
 from schemas.rows import Grant, ObjectLock, ObjectVersion
 
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
@@ -35,6 +36,7 @@ class Services:
     domains: tuple[str, ...] = ()
     pace: Pace = DEFAULT_PACE
     customer_keys_over_http: bool = False
+    new_buckets: NewBuckets = "acls-disabled"
     kms: KmsEnvelope = field(kw_only=True)
     callers: Callers = field(init=False)
     patience: Patience = field(init=False)

@@ -77,6 +77,7 @@ class EmbeddedServices:
             domains=settings.domains,
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
             customer_keys_over_http=settings.customer_keys_over_http,
+            new_buckets=settings.new_buckets,
             kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
 

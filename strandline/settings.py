@@ -13,6 +13,7 @@ from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import ConfigurationError
+from schemas.new_buckets import NewBuckets
 from strandline.cluster.settings import ClusterSettings
 from strandline.listen import parse_listen
 
@@ -217,6 +218,13 @@ class Settings(BaseSettings):
         default=False,
         description="Take customers' keys (SSE-C) over plain HTTP from other machines too, as AWS never "
         "does: for a network that nobody listens on. From this machine they are always taken.",
+    )
+    new_buckets: NewBuckets = Field(
+        default="acls-disabled",
+        description="What a new bucket is like unless its request says otherwise. acls-disabled: everything "
+        "in it belongs to its owner (BucketOwnerEnforced) and public access is blocked, as in AWS since "
+        "April 2023. acls-enabled: ACLs count (ObjectWriter) and nothing is blocked, as in AWS before, for "
+        "tools that make buckets and objects with ACLs. Buckets that are there already stay as they are.",
     )
     drain_seconds: int = Field(
         default=30,

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.authorization.authorizer import ask
 from gateway.bucket import owned_buckets
 from gateway.bucket_names import check_bucket_name
+from gateway.new_bucket import asked_ownership, set_access
 from gateway.rest.body import json_body
 from gateway.rest.call import Call, calling
 from gateway.rest.continuation import decode_continuation, encode_continuation
@@ -57,7 +58,9 @@ async def create_bucket(call: Creates) -> Response:
     check_bucket_name(wanted.name)
     call.asked.bucket = wanted.name
     await ask(call.asked)
+    defaults = call.services.new_buckets
     row = await call.producer.create_bucket(wanted.name, call.owner_id, call.origin)
+    await set_access(call.producer, row, defaults, asked_ownership({}, defaults), None, call.origin)
     location = {"location": f"/buckets/{quote(row.name)}"}
     return JSONResponse(BucketModel.of(row).model_dump(), 201, location)
 

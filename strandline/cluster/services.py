@@ -71,6 +71,7 @@ class ClusterServices:
             region=settings.region,
             domains=settings.domains,
             customer_keys_over_http=settings.customer_keys_over_http,
+            new_buckets=settings.new_buckets,
             kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
 
