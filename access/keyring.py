@@ -196,7 +196,8 @@ class KeyRing:
         if not file.path.exists():
             if any(self._bucket_keys.iterdir()) and not file.path.exists():
                 raise ConfigurationError(
-                    f"{file.path} is missing, although bucket keys wrapped by it exist: restore it"
+                    f"{file.path} is missing, although bucket keys wrapped by it exist: restore it, or give "
+                    "the master key in STRANDLINE_MASTER_KEY"
                 )
             file.create()
         return file

@@ -4,6 +4,7 @@ behind them, takes snapshots and sets the gauges."""
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
 from strandline.exposition import gauge
+from strandline.key_ring import master_environment
 from strandline.loops import told
 from strandline.metrics import Metrics
 from strandline.processors_role import COLLECTOR
@@ -85,10 +87,13 @@ class Background:
                     sys.executable, "-m", "strandline.processors_role",
                     str(self._engine.started_at), str(theirs.fileno()),
                     stdin=asyncio.subprocess.PIPE, pass_fds=[theirs.fileno()],
+                    env={**os.environ, **master_environment(self._settings)},
                 )  # fmt: skip
             await serve_worker(ours, self._engine.submitter, self._engine.record_audit)
             assert self._process.stdin is not None
-            bare = self._settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})
+            bare = self._settings.model_dump_json(
+                exclude={"root_access_key", "root_secret_key", "master_key"}
+            )
             with contextlib.suppress(RuntimeError, OSError):  # it has ended already, as is seen below
                 self._process.stdin.write(bare.encode())
             code = await self._process.wait()

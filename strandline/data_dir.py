@@ -77,8 +77,9 @@ class DataDir:
         """Shared counters of the running server's processes; removed at every start."""
         return self.root / "metrics"
 
-    def create(self) -> None:
-        """Make what is missing, with mode 0700, durably. Harmless when repeated.
+    def create(self, *, master_given: bool = False) -> None:
+        """Make what is missing, with mode 0700, durably. Harmless when repeated. `master_given`: the master
+        key is not in the folder.
 
         Raises ConfigurationError when the folder cannot be used, holds other things, lacks the master key
         of its data, or was written by a later version.
@@ -87,7 +88,8 @@ class DataDir:
             _make_folder(self.root)
             if self.format_file.exists():
                 self.check_format()
-                self._refuse_lost_keys()
+                if not master_given:
+                    self._refuse_lost_keys()
             else:
                 self._refuse_foreign_folder()
             for name in FOLDERS:
@@ -117,7 +119,7 @@ class DataDir:
         if self.log.is_dir() and any(self.log.iterdir()) and not path.exists():
             raise ConfigurationError(
                 f"{path} is missing, and no object in {self.root} can be read without it: restore the "
-                "folder keys from its backup"
+                "folder keys from its backup, or give STRANDLINE_MASTER_KEY if that is where the key was"
             )
 
     def _refuse_foreign_folder(self) -> None:

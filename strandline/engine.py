@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from access.keyring import KeyRing
 from access.secrets import Secrets
 from bus.local import LocalPartitionLog, partition_directory
 from disk.files import Files
@@ -25,6 +24,7 @@ from schemas.errors import IndexCorrupt, StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.consumers import only_consumer, rewind_consumers
 from strandline.data_dir import DataDir
+from strandline.key_ring import open_key_ring
 from strandline.outage import Outage
 from strandline.services import GENERATION_FILE, STAMPS_FILE, index_file
 from strandline.settings import Settings
@@ -50,7 +50,7 @@ class Engine:
         self._tasks: list[asyncio.Task[None]] = []
         self._stamps = HeadStamps(data.index / STAMPS_FILE)
         self._index = SqliteWriter(index_file(data), stamps=self._stamps, room=self._room())
-        self.keys = KeyRing(data.keys)
+        self.keys = open_key_ring(settings, data.keys)
         Secrets(self.keys).prepare()
 
     async def abandon(self) -> None:

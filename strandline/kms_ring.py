@@ -4,6 +4,7 @@ from access.credentials import load_root
 from access.keyring import KeyRing
 from access.kms import Kms
 from schemas.errors import ConfigurationError
+from strandline.key_ring import open_key_ring
 from strandline.keys_folder import keys_folder
 from strandline.settings import Settings
 
@@ -13,7 +14,7 @@ def open_ring(settings: Settings) -> KeyRing:
     folder = keys_folder(settings)
     if not (folder / "bucket-keys").is_dir():
         raise ConfigurationError(f"there are no keys in {folder}: no server has been started on it yet")
-    return KeyRing(folder)
+    return open_key_ring(settings, folder)
 
 
 def open_kms(settings: Settings) -> Kms:

@@ -15,7 +15,7 @@ from schemas.errors import ConfigurationError
 from strandline.settings import Settings, flag_of, variable_of
 
 CONFIG_VARIABLE = "STRANDLINE_CONFIG"
-_SECRET = frozenset({"root_secret_key", "secret_key", "password"})
+_SECRET = frozenset({"master_key", "root_secret_key", "secret_key", "password"})
 _TABLES = ("dict_type", "model_type", "tuple_type")  # what was given instead of a table may hold secrets
 _WORDS = (("Input should", "must"), ("Value should", "must"), ("String should", "must"),
           ("items after validation", "characters"),

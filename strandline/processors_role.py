@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 
-from access.keyring import KeyRing
 from bus.contract import Record, Submitter
 from bus.local import LogReader
 from bus.positions import Positions
@@ -43,6 +42,7 @@ from schemas.manifest import Manifest
 from strandline.access_logs import AccessLogs
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
+from strandline.key_ring import open_key_ring, with_master
 from strandline.logs import configure_logging
 from strandline.loops import told
 from strandline.outage import Outage
@@ -83,7 +83,7 @@ class Processors:
         self._started_at = started_at
         self._logs = {topic: open_log(data, topic, following=True) for topic in (AUDIT, FACTS)}
         self._positions = Positions(str(data.consumers), files)
-        keys = KeyRing(data.keys)
+        keys = open_key_ring(settings, data.keys)
         self._blobs = open_blobs(settings, data, keys, files)
         self._store = None
         if submitter is not None:
@@ -261,7 +261,7 @@ def main() -> int:
     """The entry point of the process: settings come in the first line of standard input."""
     os.nice(5)
     line = os.read(sys.stdin.fileno(), 1 << 20)
-    settings = Settings.model_validate(json.loads(line))
+    settings = with_master(Settings.model_validate(json.loads(line)))
     configure_logging(settings.log_level)
     try:
         run(work(settings, int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))))

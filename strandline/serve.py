@@ -43,7 +43,7 @@ GAUGES = (
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises ConfigurationError for what cannot be used."""
     data = DataDir(settings.data_dir)
-    data.create()
+    data.create(master_given=settings.master_key is not None)
     with data.lock() as lock:
         check_free(settings.s3_listen, settings.api_listen)
         root = root_of(settings, data)

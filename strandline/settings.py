@@ -128,6 +128,15 @@ class Settings(BaseSettings):
         description="Secret key of the root identity, 8 to 256 characters of visible ASCII.",
         json_schema_extra=NO_FLAG,
     )
+    master_key: SecretStr | None = Field(
+        default=None,
+        min_length=64,
+        max_length=64,
+        description="Master key of the folder of keys, 64 hex digits (`openssl rand -hex 32`), the same for "
+        "every process of the store. Unset, it is in the file master.key of that folder, made at the first "
+        "start.",
+        json_schema_extra=NO_FLAG,
+    )
     region: str = Field(
         default="us-east-1",
         pattern=r"^[a-z0-9-]{1,63}$",

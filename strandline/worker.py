@@ -9,12 +9,12 @@ import socket
 import sys
 from functools import partial
 
-from access.keyring import KeyRing
 from bus.remote import connect_submitter
 from processors.request_log import RequestLog
 from schemas.errors import StrandlineError
 from strandline.data_dir import DataDir
 from strandline.http_edge import HttpEdge
+from strandline.key_ring import master_environment, open_key_ring, with_master
 from strandline.logs import configure_logging
 from strandline.runtime import run, tune_for_serving
 from strandline.services import EmbeddedServices, open_blobs
@@ -29,8 +29,8 @@ SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment by which a worker gets its settings: secrets are no business of the command line."""
-    bare = settings.model_dump_json(exclude={"root_access_key", "root_secret_key"})
-    environment = {SETTINGS_VARIABLE: bare}
+    bare = settings.model_dump_json(exclude={"root_access_key", "root_secret_key", "master_key"})
+    environment = {SETTINGS_VARIABLE: bare, **master_environment(settings)}
     if settings.root_access_key is not None and settings.root_secret_key is not None:
         environment[ACCESS_VARIABLE] = settings.root_access_key
         environment[SECRET_VARIABLE] = settings.root_secret_key.get_secret_value()
@@ -51,7 +51,7 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the whole group; the parent decides
     data = DataDir(settings.data_dir)
-    keys = KeyRing(data.keys)
+    keys = open_key_ring(settings, data.keys)
     submitter = await connect_submitter(connection, lose_sequencer)
     blobs = open_blobs(settings, data, keys)
     await blobs.start()
@@ -90,7 +90,7 @@ def main() -> int:
     import os
 
     descriptor, number = int(sys.argv[1]), int(sys.argv[2])
-    settings = Settings.model_validate_json(os.environ.pop(SETTINGS_VARIABLE))
+    settings = with_master(Settings.model_validate_json(os.environ.pop(SETTINGS_VARIABLE)))
     if ACCESS_VARIABLE in os.environ:
         settings = settings.model_copy(
             update={

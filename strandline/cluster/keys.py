@@ -8,6 +8,7 @@ from access.keyring import KeyRing
 from access.secrets import Secrets
 from schemas.errors import ConfigurationError
 from strandline.cluster.settings import ClusterSettings
+from strandline.key_ring import open_key_ring
 from strandline.settings import Settings
 
 LOCK_FILE = "lock"
@@ -27,7 +28,7 @@ def open_keys(settings: Settings, cluster: ClusterSettings) -> tuple[KeyRing, Ro
         raise ConfigurationError(f"the folder of keys {folder} cannot be used: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        keys = KeyRing(folder)
+        keys = open_key_ring(settings, folder)
         Secrets(keys).prepare()
         return keys, root_of(settings, cluster)
     finally:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 
 from schemas.errors import StrandlineError
 from strandline.data_dir import DataDir
@@ -20,16 +21,16 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     data = DataDir(settings.data_dir)
     data.check_format()
     damage = 0
-    for line in check(data):
+    for line in check(data, settings):
         print(line)
         damage += 1
     print(f"{damage} damaged" if damage else "everything matches its checksums")
     return 1 if damage else 0
 
 
-def check(data: DataDir) -> Iterator[str]:
+def check(data: DataDir, settings: Settings) -> Iterator[str]:
     """What is damaged, one line each."""
-    for part in (_log, _index, _snapshots, _keys, _blobs, _audit):
+    for part in (_log, _index, _snapshots, partial(_keys, settings), _blobs, _audit):
         try:
             yield from part(data)
         except (StrandlineError, OSError) as error:
@@ -70,14 +71,14 @@ def _snapshots(data: DataDir) -> Iterator[str]:
             yield str(error)
 
 
-def _keys(data: DataDir) -> Iterator[str]:
-    from access.keyring import KeyRing
+def _keys(settings: Settings, data: DataDir) -> Iterator[str]:
+    from strandline.key_ring import open_key_ring
 
     master = data.keys / "master.key"
-    if not master.exists():  # opening the ring would make one
-        yield f"{master} is missing: no object can be read without it"
+    if settings.master_key is None and not master.exists():  # opening the ring would make one
+        yield f"{master} is missing, and no STRANDLINE_MASTER_KEY is given: no object can be read without it"
         return
-    yield from KeyRing(data.keys).verify()
+    yield from open_key_ring(settings, data.keys).verify()
 
 
 def _blobs(data: DataDir) -> Iterator[str]:
