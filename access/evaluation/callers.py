@@ -10,7 +10,7 @@ from schemas.recent import Recent
 KEPT_POLICIES = 4096
 KEPT_CALLERS = 4096
 
-_SESSION = "session/"
+_SESSION, _TRUST = "session/", "trust/"
 
 
 class Callers:
@@ -19,7 +19,7 @@ class Callers:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._policies: Recent[tuple[str, int], Policy] = Recent(KEPT_POLICIES)
-        self._callers: Recent[Principal, tuple[Rights, Caller]] = Recent(KEPT_CALLERS)
+        self._callers: Recent[Principal | str, tuple[Rights, Caller]] = Recent(KEPT_CALLERS)
 
     def caller(self, principal: Principal) -> Caller:
         """The principal with its policies. Raises MalformedPolicy when one cannot be compiled: nothing is
@@ -27,12 +27,13 @@ class Callers:
         if principal.kind == "anonymous":
             return NOBODY
         rights = self._directory.rights(principal)
-        kept = self._callers.get(principal) if principal.session is None else None
-        if kept is not None and kept[0] is rights:
+        session = principal.session
+        name = principal if session is None else session.access_key
+        kept = self._callers.get(name)
+        if kept is not None and kept[0] is rights and (session is None or kept[1].principal is principal):
             return kept[1]
         made = self._made(principal, rights)
-        if principal.session is None:
-            self._callers.put(principal, (rights, made))
+        self._callers.put(name, (rights, made))
         return made
 
     def _made(self, principal: Principal, rights: Rights) -> Caller:
@@ -66,6 +67,9 @@ class Callers:
         """What people know the policy by."""
         if text.id.startswith(_SESSION):
             return "the session's policy"
+        if text.id.startswith(_TRUST):
+            role = self._directory.identified(text.id.removeprefix(_TRUST))
+            return "a role's trust policy" if role is None else f"the trust policy of role {role[2].name}"
         unique_id, slash, name = text.id.partition("/")
         found = self._directory.identified(unique_id) if slash else None
         return text.id if found is None else f"policy {name} of {found[1]} {found[2].name}"

@@ -5,11 +5,13 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from gateway.iam import access_keys, accounts, attachments, groups, policies, roles, sts, users
+from gateway.iam.assume_role import assume_role
 from gateway.iam.attachments import GROUPS, POLICIES, ROLES, USERS, Owner
 from gateway.iam.call import Call, Changes, Result
 from gateway.iam.subjects import (
     Subjects,
     anything,
+    assumed,
     bounded,
     group,
     listed,
@@ -75,6 +77,7 @@ _IAM: dict[str, Performed] = {
 }
 
 _STS: dict[str, Performed] = {
+    "AssumeRole": (assume_role, assumed),
     "GetCallerIdentity": (sts.get_caller_identity, anything),
     "GetSessionToken": (sts.get_session_token, anything),
     "GetAccessKeyInfo": (sts.get_access_key_info, anything),

@@ -110,6 +110,13 @@ class Parameters:
             found.append(value)
         return found
 
+    def fields(self, parameter: str, field: str) -> list[str]:
+        """That field of a list of structures, in its order."""
+        found: list[str] = []
+        while (value := self._given.get(f"{parameter}.member.{len(found) + 1}.{field}")) is not None:
+            found.append(value)
+        return found
+
     def tags(self, parameter: str = "Tags") -> dict[str, str]:
         """Tags by their names. Raises InvalidInput."""
         tags: dict[str, str] = {}

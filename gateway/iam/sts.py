@@ -4,12 +4,11 @@ import secrets
 
 from access.session_tokens import SessionClaims
 from gateway.iam.access_keys import KEY_DIGITS, SECRET_BYTES
-from gateway.iam.call import Call, Result, moment, new_id
+from gateway.iam.call import Call, Result, new_id
+from gateway.iam.role_sessions import HOUR, KEY_PREFIX, QUARTER, credentials
 from schemas.errors import AccessDenied, NoSuchEntity
 
-QUARTER, HOUR = 900, 3600
 LONGEST, USUAL = 129_600, 43_200  # seconds of GetSessionToken
-KEY_PREFIX = "ASIA"  # of temporary access keys
 
 
 def get_caller_identity(call: Call) -> Result:
@@ -43,13 +42,3 @@ def get_access_key_info(call: Call) -> Result:
     if owner is None:
         raise NoSuchEntity(f"The Access Key with id {access_key} cannot be found.")
     return {"Account": owner[0]}
-
-
-def credentials(call: Call, claims: SessionClaims) -> Result:
-    """Temporary credentials as they are told, once."""
-    return {
-        "AccessKeyId": claims.access_key,
-        "SecretAccessKey": claims.secret_key,
-        "SessionToken": call.directory.tokens.seal(claims),
-        "Expiration": moment(claims.expires_at),
-    }

@@ -7,11 +7,13 @@ Management (IAM)".
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from access.directory import PolicyText, group_arn, policy_arn, role_arn, user_arn
+from access.directory import NOTHING_ALLOWED, PolicyText, group_arn, policy_arn, role_arn, user_arn
 from gateway.iam.call import Call
-from schemas.identities import Group, Role, User
+from schemas.identities import ROLE, Group, Role, User, row_name
 
 ANY = "*"
+TRUST = "trust/"  # how names of the policies begin that say who may assume a role
+TRUSTS_NOBODY = PolicyText(f"{TRUST}nobody", 0, NOTHING_ALLOWED)
 
 
 class Subject(NamedTuple):
@@ -112,3 +114,17 @@ def renamed(call: Call, before: User | Group | Role, kind: str, name: str) -> Su
     arn = f"arn:aws:iam::{call.number}:{kind}{path}{call.parameters.get(name) or before.name}"
     fields: Any = before
     return Subject(arn, call.number, getattr(fields, "tags", {}), getattr(fields, "boundary", ""))
+
+
+def assumed(call: Call) -> Subject:
+    """The role that is to be assumed, of whatever account; one that is not there trusts nobody."""
+    arn = call.parameters.get("RoleArn")
+    number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":role/")
+    account = call.directory.account(number)
+    if account is not None and not account.disabled:
+        held = call.directory.in_account(number)
+        entry = held.tables[ROLE].get(row_name(resource.rpartition("/")[2]))
+        if entry is not None and role_arn(number, entry.document) == arn:
+            trust = PolicyText(f"{TRUST}{entry.document.unique_id}", entry.seq, entry.document.trust)
+            return Subject(arn, number, entry.document.tags, trust=trust)
+    return Subject(arn or ANY, number or call.number, trust=TRUSTS_NOBODY)

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.iam.accounts import Account, new_account
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
 REGION = "us-east-1"
@@ -60,3 +61,15 @@ def iam(site: Site) -> Any:
 def name() -> str:
     """A name that no other test has."""
     return f"one-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def main(site: Site) -> Account:
+    """An account."""
+    return new_account(site, "main")
+
+
+@pytest.fixture(scope="session")
+def alt(site: Site) -> Account:
+    """Another."""
+    return new_account(site, "alt")

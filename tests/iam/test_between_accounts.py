@@ -2,46 +2,15 @@
 
 import json
 import uuid
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from tests.iam.accounts import Account
 from tests.iam.conftest import Site
-from tests.iam.test_command_line import create
 from tests.iam.test_iam import READ, refused
 
 DENIED = ("AccessDenied", 403)
-
-
-class Account(NamedTuple):
-    id: str
-    canonical_id: str
-    s3: Any
-    iam: Any
-
-
-@pytest.fixture(scope="module")
-def accounts(site: Site) -> tuple[Account, Account]:
-    """Two accounts beside the operator's, made as the command line makes them."""
-    made = []
-    for name in ("main", "alt"):
-        unique = f"{name}-{uuid.uuid4().hex[:8]}"
-        told = create(site.server, unique)
-        keys = (told["AccessKey"]["AccessKeyId"], told["AccessKey"]["SecretAccessKey"])
-        account = told["Account"]
-        clients = site.client("s3", keys), site.client("iam", keys)
-        made.append(Account(account["Id"], account["CanonicalId"], *clients))
-    return made[0], made[1]
-
-
-@pytest.fixture
-def main(accounts: tuple[Account, Account]) -> Account:
-    return accounts[0]
-
-
-@pytest.fixture
-def alt(accounts: tuple[Account, Account]) -> Account:
-    return accounts[1]
 
 
 @pytest.fixture

@@ -1,38 +1,14 @@
 """`strandline account …` and its siblings: before the first start, and while a server runs."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.iam.accounts import create, told
 from tests.iam.conftest import Site
 from tests.iam.test_iam import READ, refused
-from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, Server, clean_environment
-
-
-def told(server: Server, *words: str, code: int = 0) -> Any:
-    """What a command says in JSON; on an error, in words."""
-    command = [sys.executable, "-m", "strandline", *words, "--json", "--data-dir", str(server.data_dir)]
-    environment = clean_environment(
-        STRANDLINE_ROOT_ACCESS_KEY=ACCESS_KEY,
-        STRANDLINE_ROOT_SECRET_KEY=SECRET_KEY,
-        STRANDLINE_API_LISTEN=f"127.0.0.1:{server.api_port}",
-        **server.configuration,
-    )
-    ended = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.returncode == code, ended.stderr
-    return json.loads(ended.stdout) if code == 0 else ended.stderr
-
-
-def create(server: Server, name: str, *more: str, code: int = 0) -> Any:
-    return told(
-        server, "account", "create", "--name", name, "--email", f"{name}@example.com", *more, code=code
-    )
+from tests.server import Server
 
 
 def test_accounts_before_the_first_start(tmp_path: Path) -> None:
