@@ -28,6 +28,7 @@ class Callers:
             return NOBODY
         rights = self._directory.rights(principal)
         session = principal.session
+        # A session is told by its key: to hash all that it says, its policies too, would cost every request.
         name = principal if session is None else session.access_key
         kept = self._callers.get(name)
         if kept is not None and kept[0] is rights and (session is None or kept[1].principal is principal):

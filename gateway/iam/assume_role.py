@@ -6,7 +6,7 @@ The permission was asked for before (`gateway.iam.permission`), with the trust p
 import re
 
 from gateway.iam.call import Call, Result
-from gateway.iam.role_sessions import HOUR, MOST, Said, found_role, given_tags, session_of, text_of
+from gateway.iam.role_sessions import HOUR, MOST, Said, given_tags, required_role, session_of, text_of
 from schemas.errors import AccessDenied, InvalidInput
 
 EXTERNAL_ID_LIMIT = 1224
@@ -31,4 +31,4 @@ def assume_role(call: Call) -> Result:
     if source.lower().startswith("aws:"):
         raise InvalidInput(f"SourceIdentity: {source!r} must not begin with aws:")
     said = Said(tags, transitive, source or before)
-    return session_of(call, found_role(call), said, HOUR if chained else MOST)
+    return session_of(call, required_role(call), said, HOUR if chained else MOST)

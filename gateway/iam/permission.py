@@ -56,9 +56,9 @@ def _questions(action: Action, call: Call) -> Iterator[Question]:
     subject = action.about(call)
     yield Question(f"{action.service}:{call.action}", subject)
     if call.action == "UpdateUser" and (user := call.held.user(call.parameters.get("UserName"))):
-        yield Question("iam:UpdateUser", renamed(call, user, "user", "NewUserName"))
+        yield Question("iam:UpdateUser", renamed(call, subject, user, "user", "NewUserName"))
     elif call.action == "UpdateGroup" and (group := call.held.group(call.parameters.get("GroupName"))):
-        yield Question("iam:UpdateGroup", renamed(call, group, "group", "NewGroupName"))
+        yield Question("iam:UpdateGroup", renamed(call, subject, group, "group", "NewGroupName"))
     if call.action in _TAGGING and "Tags.member.1.Key" in call.parameters:
         yield Question(f"iam:{_TAGGING[call.action]}", subject)
     if call.action == "AssumeRole":

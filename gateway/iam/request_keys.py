@@ -4,7 +4,7 @@ Source: Service Authorization Reference, "Condition keys for AWS Identity and Ac
 "Condition keys for AWS Security Token Service"; IAM User Guide, "IAM and AWS STS condition context keys".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -86,9 +86,9 @@ _KEYS: dict[str, Callable[[QueryKeys], Values]] = {
     "sts:transitivetagkeys": _transitive,
 }
 
-_TAGS: dict[str, Callable[[QueryKeys], dict[str, str]]] = {
-    "aws:principaltag": lambda keys: dict(keys.caller.tags),
+_TAGS: dict[str, Callable[[QueryKeys], Mapping[str, str]]] = {
+    "aws:principaltag": lambda keys: keys.caller.tags,
     "aws:requesttag": _requested,
-    "aws:resourcetag": lambda keys: dict(keys.subject.tags),
-    "iam:resourcetag": lambda keys: dict(keys.subject.tags),
+    "aws:resourcetag": lambda keys: keys.subject.tags,
+    "iam:resourcetag": lambda keys: keys.subject.tags,
 }

@@ -10,14 +10,17 @@ import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from access.directory import role_arn, role_principal
+from access.directory import role_principal
+from access.evaluation.decide import Decision
 from access.identity_policy import SESSION_LIMIT, check_policy
 from access.session_tokens import TOKEN_LIMIT, SessionClaims
+from gateway.authorization.refusal import refusal
 from gateway.iam.access_keys import KEY_DIGITS, SECRET_BYTES
 from gateway.iam.call import Call, Result, moment, new_id
 from gateway.iam.parameters import TAGS_LIMIT
+from gateway.iam.subjects import Assumed, role_to_assume
 from schemas.errors import AccessDenied, InvalidInput, MalformedPolicyDocument
-from schemas.identities import Account, Role
+from schemas.identities import Role
 
 QUARTER, HOUR = 900, 3600
 MOST = 12 * HOUR
@@ -26,14 +29,6 @@ POLICIES_LIMIT = 10
 LEAST_NAME, MOST_NAME = 2, 64
 
 _is_session_name = re.compile(r"[\w+=,.@-]+", re.ASCII).fullmatch
-
-
-class Assumed(NamedTuple):
-    """A role that is to be assumed, and where."""
-
-    number: str
-    account: Account
-    role: Role
 
 
 class Said(NamedTuple):
@@ -45,19 +40,14 @@ class Said(NamedTuple):
     provider: str = ""
 
 
-def found_role(call: Call) -> Assumed:
+def required_role(call: Call) -> Assumed:
     """The role of RoleArn. Raises AccessDenied where there is none: whoever may assume it knows of it."""
     arn = call.parameters.required("RoleArn")
-    number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":role/")
-    account = call.directory.account(number)
-    if account is not None and not account.disabled:
-        role = call.directory.in_account(number).role(resource.rpartition("/")[2])
-        if role is not None and role_arn(number, role) == arn:
-            return Assumed(number, account, role)
-    raise AccessDenied(
-        f"User: {call.principal.arn or 'anonymous'} is not authorized to perform: sts:{call.action} on "
-        f"resource: {arn}"
-    )
+    found = role_to_assume(call)
+    if found is None:
+        caller = call.principal.arn or "anonymous"
+        raise AccessDenied(refusal(caller, f"sts:{call.action}", arn, Decision(False)))
+    return found
 
 
 def session_of(call: Call, assumed: Assumed, said: Said, limit: int) -> Result:

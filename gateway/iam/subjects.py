@@ -5,11 +5,11 @@ Management (IAM)".
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from access.directory import NOTHING_ALLOWED, PolicyText, group_arn, policy_arn, role_arn, user_arn
 from gateway.iam.call import Call
-from schemas.identities import ROLE, Group, Role, User, row_name
+from schemas.identities import ROLE, Account, Group, Role, User, row_name
 
 ANY = "*"
 TRUST = "trust/"  # how names of the policies begin that say who may assume a role
@@ -33,6 +33,15 @@ class Subject(NamedTuple):
 
 
 Subjects = Callable[[Call], Subject]
+
+
+class Assumed(NamedTuple):
+    """A role that is to be assumed, and where. seq: of the event that set it last."""
+
+    number: str
+    account: Account
+    role: Role
+    seq: int
 
 
 def anything(call: Call) -> Subject:
@@ -108,23 +117,38 @@ def bounded(of: Subjects) -> Subjects:
     return subject
 
 
-def renamed(call: Call, before: User | Group | Role, kind: str, name: str) -> Subject:
+def renamed(call: Call, subject: Subject, before: User | Group, kind: str, name: str) -> Subject:
     """What a user or group is to be called: whoever renames it must be allowed to do that to both."""
     path = call.parameters.get("NewPath") or before.path
-    arn = f"arn:aws:iam::{call.number}:{kind}{path}{call.parameters.get(name) or before.name}"
-    fields: Any = before
-    return Subject(arn, call.number, getattr(fields, "tags", {}), getattr(fields, "boundary", ""))
+    called = call.parameters.get(name) or before.name
+    return subject._replace(arn=f"arn:aws:iam::{call.number}:{kind}{path}{called}")
 
 
 def assumed(call: Call) -> Subject:
     """The role that is to be assumed, of whatever account; one that is not there trusts nobody."""
     arn = call.parameters.get("RoleArn")
-    number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":role/")
+    found = role_to_assume(call)
+    if found is None:
+        number = _account_of(arn)[0] or call.number
+        return Subject(arn or ANY, number, trust=TRUSTS_NOBODY)
+    trust = PolicyText(f"{TRUST}{found.role.unique_id}", found.seq, found.role.trust)
+    return Subject(arn, found.number, found.role.tags, trust=trust)
+
+
+def role_to_assume(call: Call) -> Assumed | None:
+    """The role that RoleArn names exactly; None where there is none, or its account is closed."""
+    arn = call.parameters.get("RoleArn")
+    number, resource = _account_of(arn)
     account = call.directory.account(number)
-    if account is not None and not account.disabled:
-        held = call.directory.in_account(number)
-        entry = held.tables[ROLE].get(row_name(resource.rpartition("/")[2]))
-        if entry is not None and role_arn(number, entry.document) == arn:
-            trust = PolicyText(f"{TRUST}{entry.document.unique_id}", entry.seq, entry.document.trust)
-            return Subject(arn, number, entry.document.tags, trust=trust)
-    return Subject(arn or ANY, number or call.number, trust=TRUSTS_NOBODY)
+    if account is None or account.disabled:
+        return None
+    entry = call.directory.in_account(number).tables[ROLE].get(row_name(resource.rpartition("/")[2]))
+    if entry is None or role_arn(number, entry.document) != arn:
+        return None
+    return Assumed(number, account, entry.document, entry.seq)
+
+
+def _account_of(arn: str) -> tuple[str, str]:
+    """Of a role's ARN the account's number, and what follows it."""
+    number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":role/")
+    return number, resource
