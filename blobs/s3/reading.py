@@ -42,10 +42,7 @@ class ZoneReader:
         return self._inline(manifest, extent)[start : start + length]
 
     async def read(self, manifest: Manifest, start: int, length: int) -> bytes:
-        """The range at once."""
-        plain = self.read_now(manifest, start, length)
-        if plain is not None:
-            return plain
+        """The range as one piece."""
         return b"".join([piece async for piece in self.stream(manifest, start, length)])
 
     async def stream(self, manifest: Manifest, start: int, length: int) -> AsyncIterator[bytes]:
