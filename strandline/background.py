@@ -91,9 +91,7 @@ class Background:
                 )  # fmt: skip
             await serve_worker(ours, self._engine.submitter, self._engine.record_audit)
             assert self._process.stdin is not None
-            bare = self._settings.model_dump_json(
-                exclude={"root_access_key", "root_secret_key", "master_key"}
-            )
+            bare = self._settings.without_secrets()
             with contextlib.suppress(RuntimeError, OSError):  # it has ended already, as is seen below
                 self._process.stdin.write(bare.encode())
             code = await self._process.wait()

@@ -251,6 +251,10 @@ class Settings(BaseSettings):
         default="info", description="Least severe message that goes to standard error."
     )
 
+    def without_secrets(self) -> str:
+        """JSON for a process that this one starts: it gets secrets by its environment only."""
+        return self.model_dump_json(exclude={"root_access_key", "root_secret_key", "master_key"})
+
     @property
     def scheme(self) -> str:
         """Of the URLs of both ports."""

@@ -29,8 +29,7 @@ SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment by which a worker gets its settings: secrets are no business of the command line."""
-    bare = settings.model_dump_json(exclude={"root_access_key", "root_secret_key", "master_key"})
-    environment = {SETTINGS_VARIABLE: bare, **master_environment(settings)}
+    environment = {SETTINGS_VARIABLE: settings.without_secrets(), **master_environment(settings)}
     if settings.root_access_key is not None and settings.root_secret_key is not None:
         environment[ACCESS_VARIABLE] = settings.root_access_key
         environment[SECRET_VARIABLE] = settings.root_secret_key.get_secret_value()

@@ -46,7 +46,7 @@ class Server:
         self.data_dir, self.log = data_dir, log
         self.port, self.api_port = free_port(), free_port()
         self._flags = flags
-        self._environment = {
+        self.environment = {
             "STRANDLINE_ROOT_ACCESS_KEY": ACCESS_KEY,
             "STRANDLINE_ROOT_SECRET_KEY": SECRET_KEY,
             **environment,
@@ -55,12 +55,12 @@ class Server:
 
     def without_credentials(self) -> None:
         """Let it generate its root credentials at its first start."""
-        del self._environment["STRANDLINE_ROOT_ACCESS_KEY"], self._environment["STRANDLINE_ROOT_SECRET_KEY"]
+        del self.environment["STRANDLINE_ROOT_ACCESS_KEY"], self.environment["STRANDLINE_ROOT_SECRET_KEY"]
 
     @property
     def configuration(self) -> dict[str, str]:
         """Where commands find its configuration file, if it has one."""
-        return {name: value for name, value in self._environment.items() if name == "STRANDLINE_CONFIG"}
+        return {name: value for name, value in self.environment.items() if name == "STRANDLINE_CONFIG"}
 
     @property
     def endpoint(self) -> str:
@@ -75,7 +75,7 @@ class Server:
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=ROOT, env=clean_environment(**self._environment),
+                command, stdout=log, stderr=log, cwd=ROOT, env=clean_environment(**self.environment),
                 start_new_session=True,
             )  # fmt: skip
         limit = time.monotonic() + READY_SECONDS

@@ -4,28 +4,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 
+from tests.s3.conftest import Store
 from tests.server import ACCESS_KEY, SECRET_KEY, DidNotStart, Server, strandline
 
 OLD, NEW = "1f" * 32, "2e" * 32
 
 
 def s3(server: Server) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-    )
+    return Store(server.endpoint, ACCESS_KEY, SECRET_KEY, server).client()
 
 
 def give(server: Server, master: str) -> None:
-    server._environment["STRANDLINE_MASTER_KEY"] = master
+    server.environment["STRANDLINE_MASTER_KEY"] = master
 
 
 @pytest.fixture
@@ -114,7 +106,7 @@ def test_a_wrong_key_is_one_line_and_never_repeated(server: Server, master: str,
 def test_without_the_key_it_does_not_start_and_makes_no_other(server: Server) -> None:
     server.stop()
     server.log.write_text("")
-    del server._environment["STRANDLINE_MASTER_KEY"]
+    del server.environment["STRANDLINE_MASTER_KEY"]
     with pytest.raises(DidNotStart):
         server.start()
     lines = server.log_tail().splitlines()
