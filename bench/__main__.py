@@ -123,7 +123,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds per workload (default 3)")
     parser.add_argument("--seconds", type=float, default=4, help="length of a run (default 4)")
     parser.add_argument("--connections", type=int, default=16, help="concurrent clients (default 16)")
-    parser.add_argument("--workers", type=int, default=1, help="Strandline's --workers (default 1)")
+    parser.add_argument("--workers", type=int, default=0, help="Strandline's --workers (default: its own)")
     parser.add_argument(
         "--auth", choices=("presigned", "header"), help="signature style (default: presigned; growth: header)"
     )

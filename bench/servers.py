@@ -43,6 +43,7 @@ class Server:
     folder: Path
     ready_path: str
     ready_port: int
+    announces: bytes = b""  # in its log, once all its processes have started
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -74,6 +75,8 @@ class Server:
             time.sleep(0.05)
 
     def _ready(self) -> bool:
+        if self.announces not in self.log.read_bytes():
+            return False
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.ready_port, timeout=2)
             connection.request("GET", self.ready_path)
@@ -166,4 +169,4 @@ def strandline(folder: Path, workers: int, large_sync: bool = True) -> Server:
     environment = {"STRANDLINE_ROOT_ACCESS_KEY": ACCESS_KEY, "STRANDLINE_ROOT_SECRET_KEY": SECRET_KEY}
     if not large_sync:
         environment["STRANDLINE_UNSAFE_UNSYNCED_LARGE_OBJECTS"] = "true"
-    return Server(name, command, environment, port, folder, "/health/ready", api)
+    return Server(name, command, environment, port, folder, "/health/ready", api, b"\n  S3 ")

@@ -1,4 +1,4 @@
-"""The S3 port: an RSGI application. Each request passes here once: read, verify, select, run, answer.
+"""The S3 port. Each request passes here once: read, verify, select, run, answer.
 
 Nothing below knows HTTP; whatever goes wrong below comes up as a domain error and becomes an S3 answer here.
 """
@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from time import perf_counter, time
 from typing import Any
 
-from granian.rsgi import HTTPProtocol, Scope  # type: ignore[attr-defined]
-
 from access.identity import ANONYMOUS
 from access.sigv4 import Verifier
 from blobs.contract import Lent
@@ -22,7 +20,7 @@ from gateway.authorization.authorizer import authorize, needs_no_asking
 from gateway.configurations.cors import cors_headers
 from gateway.encryption import note_encryption
 from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
-from gateway.flow_control import Connections
+from gateway.http1.exchange import Exchange
 from gateway.in_progress import InProgress
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.operations import Level
@@ -35,7 +33,14 @@ from gateway.unbuilt import EXPECTED_OWNER, UNUSUAL, check_unbuilt
 from gateway.xml_errors import error_document, error_headers
 from schemas.access_record import AccessRecord
 from schemas.configurations.logging import LOGGING
-from schemas.errors import AccessDenied, InvalidArgument, RequestHeaderTooLarge, StorageFull, StrandlineError
+from schemas.errors import (
+    AccessDenied,
+    InvalidArgument,
+    InvalidURI,
+    RequestHeaderTooLarge,
+    StorageFull,
+    StrandlineError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +70,7 @@ class Application:
     """
 
     __slots__ = (
-        "_always", "_connections", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
+        "_always", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
         "_log_access", "_observe", "_prefix", "_registry", "_remembered", "_services", "_verifier",
     )  # fmt: skip
 
@@ -93,10 +98,10 @@ class Application:
         self._count = 0
         self._host_id = b64encode(os.urandom(24)).decode()
         self._always = (("x-amz-id-2", self._host_id), _SERVER, *hsts_headers(hsts_seconds))
-        self._connections = Connections(services.pace)
         self._inside = InProgress() if inside is None else inside
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer one request: what gateway.http1 calls for each."""
         started = perf_counter()
         self._count += 1
         request_id = self._prefix + self._count.to_bytes(8, "big")
@@ -110,7 +115,7 @@ class Application:
             try:
                 if inside.count > inside.limit:
                     raise Refused
-                request = self._read(scope, protocol, request_id)
+                request = self._read(exchange, request_id)
                 if "origin" in request.headers and request.method != "OPTIONS":
                     cors = await cors_headers(request)
                 if self._identities.stale:
@@ -129,60 +134,51 @@ class Application:
                 chunks = None
                 shape = self._shape(error, request_id)
                 code = shape.code
-                status, headers, body = self._refusal(error, shape, scope, request_id)
+                status, headers, body = self._refusal(error, shape, exchange, request_id)
             if cors:
                 headers.extend(cors)
             headers.append(("x-amz-request-id", request_id.hex()))
             headers.extend(self._always)
-            if request is not None and "expect" in request.headers:
-                _mind_expectation(request, headers)
             answered = perf_counter()
             if chunks is not None:
                 sent, code = await send_stream(
-                    self._connections, scope, protocol, status, headers, body, chunks, request_id
+                    self._services.pace, exchange, status, headers, body, chunks, request_id
                 )
-            elif body and scope.method != "HEAD":
-                protocol.response_bytes(status, headers, body)
-                sent = len(body)
             else:
-                protocol.response_empty(status, headers)
-                sent = 0
+                if exchange.method == "HEAD":
+                    body = b""
+                exchange.answer(status, headers, body)
+                sent = len(body)
         finally:
             inside.ended()
         if self._observe is not None:
-            self._report(request, scope, status, sent, perf_counter() - started, request_id, code)
+            self._report(request, exchange, status, sent, perf_counter() - started, request_id, code)
         if self._log_access is not None and request is not None:
             bucket = self._remembered(request.bucket)
             if bucket is not None and LOGGING.name in bucket.configurations:
                 record = access_record(
                     request, bucket, headers, status, code, sent, perf_counter() - started,
-                    answered - started, time(), scope.http_version, self._host_id,
+                    answered - started, time(), exchange.version, self._host_id,
                 )  # fmt: skip
                 self._log_access(record)
 
     # --- in ------------------------------------------------------------------------------------------
-    def _read(self, scope: Scope, protocol: HTTPProtocol, request_id: bytes) -> Request:
+    def _read(self, exchange: Exchange, request_id: bytes) -> Request:
         """The request as it came, not yet verified."""
-        sent = scope.headers
-        items = sent.items()
-        headers = dict(items)
-        if len(headers) != len(items):
-            headers = _join_repeated(items)
-        if len(headers) != len(sent):  # type: ignore[arg-type]
-            raise _unreadable(sent.keys(), headers)
-        raw_query = scope.query_string
-        size = len("".join(headers)) + len("".join(headers.values()))
-        if size > HEADERS_LIMIT or len(raw_query) > QUERY_LIMIT:
+        headers, path, raw_query = exchange.headers, exchange.path, exchange.query
+        if exchange.head_bytes > HEADERS_LIMIT or len(raw_query) > QUERY_LIMIT:
             raise RequestHeaderTooLarge(MaxSizeAllowed=str(HEADERS_LIMIT))
-        path = scope.path
+        if not path.isascii():
+            _check_path(path)
+        if not exchange.ascii:
+            _check_values(headers)
         if self._domains:
             bucket, key = split_host(headers.get("host", ""), path, self._domains)
         else:
             bucket, key = split_path(path)
         return Request(
-            scope.method, path, bucket, key, {}, headers, request_id,
-            _address(scope.client), "", ANONYMOUS, self._services, protocol, UNSIGNED, raw_query,
-            scope.scheme,
+            exchange.method, path, bucket, key, {}, headers, request_id, exchange.source, "", ANONYMOUS,
+            self._services, exchange, UNSIGNED, raw_query, exchange.scheme,
         )  # fmt: skip
 
     def _admit(self, request: Request) -> Handler:
@@ -241,25 +237,26 @@ class Application:
         return shape
 
     def _refusal(
-        self, error: Exception, shape: S3Error, scope: Scope, request_id: bytes
+        self, error: Exception, shape: S3Error, exchange: Exchange, request_id: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """The answer to a request that failed."""
         details = error.details if isinstance(error, StrandlineError) else {}
         message = (not shape.hidden and str(error)) or shape.message
         headers = error_headers(details, shape.status)
-        if shape.status in _NO_BODY or scope.method == "HEAD":
+        if shape.status in _NO_BODY or exchange.method == "HEAD":
             return shape.status, headers, b""
         headers.append(_XML)
-        body = error_document(shape, message, details, scope.path, request_id.hex(), self._host_id)
+        path = exchange.path.encode("utf-8", "replace").decode()
+        body = error_document(shape, message, details, path, request_id.hex(), self._host_id)
         return shape.status, headers, body
 
     def _report(
-        self, request: Request | None, scope: Scope, status: int, sent: int, seconds: float, number: bytes,
-        code: str,
+        self, request: Request | None, exchange: Exchange, status: int, sent: int, seconds: float,
+        number: bytes, code: str,
     ) -> None:  # fmt: skip
         observe: Any = self._observe
         if request is None:
-            observe("", "", "", status, 0, sent, seconds, "", _address(scope.client), number.hex(), code)
+            observe("", "", "", status, 0, sent, seconds, "", exchange.source, number.hex(), code)
             return
         observe(
             request.operation, request.bucket, request.key, status, request.received, sent, seconds,
@@ -272,33 +269,20 @@ def hsts_headers(seconds: int) -> tuple[tuple[str, str], ...]:
     return (("strict-transport-security", f"max-age={seconds}"),) if seconds else ()
 
 
-def _address(client: str) -> str:
-    """The address without the port."""
-    return client[: client.rfind(":")]
+def _check_path(path: str) -> None:
+    """Raises InvalidURI for a path that is not UTF-8 and so names no key."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise InvalidURI(URI=path.encode("utf-8", "replace").decode()) from None
 
 
-def _mind_expectation(request: Request, headers: list[tuple[str, str]]) -> None:
-    """Close the connection after an answer that no "100 Continue" came before.
-
-    To a refused request: its client does not send the body any more, and what it sends next on this
-    connection would be taken for it. To an empty body the HTTP server sends none either, and botocore of
-    2023 and before (the AWS CLI of Debian 12) then misreads the next answer and waits for ever."""
-    if not request.received:
-        headers.append(("connection", "close"))
-
-
-def _unreadable(names: list[str], headers: dict[str, str]) -> InvalidArgument:
-    """The error for a header whose value is not ASCII: the server has such names, but drops the values,
-    so user metadata would be lost without a word."""
-    name = next((name for name in names if name not in headers), "")
-    return InvalidArgument(
-        f"The value of the header {name} is not printable ASCII: encode it as RFC 2047 says.",
-        ArgumentName=name,
-    )
-
-
-def _join_repeated(items: list[tuple[str, str]]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in items:
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
+def _check_values(headers: dict[str, str]) -> None:
+    """Raises InvalidArgument for a header whose value is not UTF-8."""
+    for name, value in headers.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidArgument(
+                f"The value of the header {name} is not UTF-8.", ArgumentName=name
+            ) from None

@@ -1,7 +1,7 @@
 """Bodies of requests: XML bodies whole, object bodies as a `Payload` for `ingest`.
 
-When a client goes away in mid-body, the server's iteration just ends: so every body is counted against
-what was announced, and a short one raises IncompleteBody.
+A client that goes away in mid-body ends the iteration with Disconnected, which becomes IncompleteBody; and
+every body is counted against what was announced, so that a short one is refused as well.
 """
 
 import asyncio
@@ -10,9 +10,8 @@ from functools import partial
 from time import monotonic
 from typing import TypeVar
 
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
-
 from access.chunked import ChunkedDecoder, decoder_for, is_chunked
+from gateway.http1.exchange import Disconnected
 from gateway.pace import Pacing
 from gateway.payload_headers import (
     Announced,
@@ -147,7 +146,7 @@ async def _at_once(request: Request, length: int) -> bytes:
         data: bytes = await request.services.patience.wait(request.body())
     except TimeoutError:
         raise RequestTimeout() from None
-    except ProtocolClosed:
+    except Disconnected:
         raise IncompleteBody() from None
     request.received = len(data)
     if len(data) != length:
@@ -168,7 +167,7 @@ async def _stream(request: Request, length: int | None) -> AsyncIterator[bytes]:
             break
         except TimeoutError:
             raise RequestTimeout() from None
-        except ProtocolClosed:
+        except Disconnected:
             break
         if not pacing.keeps(monotonic() - began, len(data)):
             raise RequestTimeout()

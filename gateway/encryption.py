@@ -17,7 +17,7 @@ from schemas.errors import AccessDenied, InvalidRequest, NoSuchUpload, WrongCust
 from schemas.rows import Bucket, Encryption, ObjectVersion, Upload
 
 NO_RULE = EncryptionRule()
-_LOOPBACK = ("127.", "::1", "[::1]")
+_LOOPBACK = ("127.", "::1")
 
 
 def note_encryption(request: Request, headers: dict[str, str] | None = None) -> None:

@@ -4,61 +4,67 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
-
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
+from time import monotonic
 
 from blobs.contract import Lent
 from gateway.errors import s3_error
-from gateway.flow_control import ClientGone, ClientStalled, Connections, Outflow
+from gateway.http1.exchange import Disconnected, Exchange
+from gateway.pace import Pace, Pacing
 
-LOOK_BYTES = 1024**2  # sent at most between two looks at the client's progress, and turns of others
+TURN_BYTES = 1024**2  # sent at most before others have their turn
 
 logger = logging.getLogger(__name__)
 
 
+class ClientStalled(Exception):
+    """The client takes nothing, or too little."""
+
+
 async def send_stream(
-    connections: Connections, scope: Scope, protocol: HTTPProtocol, status: int,
-    headers: list[tuple[str, str]], first: bytes, chunks: AsyncIterator[Lent], request_id: bytes,
+    pace: Pace, exchange: Exchange, status: int, headers: list[tuple[str, str]], first: bytes,
+    chunks: AsyncIterator[Lent], request_id: bytes,
 ) -> tuple[int, str]:  # fmt: skip
     """Send a body piece by piece; returns the bytes sent and an error code.
 
     After the status line nothing can be taken back: on an error the answer is left short of its
     content-length, which every client notices.
     """
-    sent = 0
-    outflow: Outflow | None = None
-    transport: Any = None
+    sent = turn = 0
+    pacing = Pacing(pace)
     async with aclosing(chunks):  # type: ignore[type-var]
         try:
-            share = connections.share()
-            outflow = connections.outflow(scope.client, scope.server, scope.scheme)
-            transport = protocol.response_stream(status, headers)
+            exchange.begin(status, headers)
             if first:
-                await transport.send_bytes(first)
+                await _send(exchange, first, pacing, pace)
                 sent = len(first)
-            looked = 0
             async for chunk in chunks:
-                # Lent: the server copies it before anything is waited for.
-                await transport.send_bytes(chunk)
+                await _send(exchange, chunk, pacing, pace)
                 sent += len(chunk)
-                if sent - looked >= LOOK_BYTES or sent - looked >= share:
-                    looked, share = sent, connections.share()
-                    if outflow is not None:
-                        await outflow.make_room(sent)
-                    await asyncio.sleep(0)  # send_bytes never waits: let others have their turn
-            if outflow is not None:
-                await outflow.end(sent)
-        except (ProtocolClosed, ClientGone):
+                if sent - turn >= TURN_BYTES:
+                    turn = sent
+                    await asyncio.sleep(0)
+            exchange.end()
+        except Disconnected:
             return sent, "ClientDisconnected"
         except ClientStalled:
+            exchange.cut()
             return sent, "RequestTimeout"
         except Exception as error:
-            # The connection ends when the transport goes, so no traceback may hold it.
-            transport = None
+            exchange.cut()
             logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
             return sent, s3_error(error).code
-        finally:
-            if outflow is not None:
-                outflow.close()
     return sent, ""
+
+
+async def _send(exchange: Exchange, chunk: Lent, pacing: Pacing, pace: Pace) -> None:
+    """Raises Disconnected, ClientStalled."""
+    if exchange.send(chunk):
+        return
+    began = monotonic()
+    try:
+        async with asyncio.timeout(pace.window):
+            await exchange.room()
+    except TimeoutError:
+        raise ClientStalled from None
+    if not pacing.keeps(monotonic() - began, len(chunk)):
+        raise ClientStalled

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from granian.constants import Interfaces
-
 from access.sigv4 import Verifier
 from access.tokens import TokenVerifier
 from gateway.app import Application
@@ -87,8 +85,8 @@ class HttpEdge:
         connections = settings.max_requests + SPARE_CONNECTIONS
         self._tls = tls_files(settings)
         self._listeners = [
-            Listener(s3, parse_listen(settings.s3_listen), Interfaces.RSGI, connections, self._tls),
-            Listener(rest, parse_listen(settings.api_listen), Interfaces.ASGI, connections, self._tls),
+            Listener(s3, parse_listen(settings.s3_listen), connections, self._tls),
+            Listener(rest, parse_listen(settings.api_listen), connections, self._tls),
         ]
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -50,11 +50,11 @@ async def serve(settings: Settings) -> None:
         stopping = stop_on_signals()
         engine = Engine(settings, data)
         await engine.start()
-        metrics = open_metrics(settings, data, settings.workers)
+        metrics = open_metrics(settings, data, settings.worker_count)
         background = Background(settings, data, engine, metrics)
         await background.start()
         try:
-            if settings.workers == 1:
+            if settings.worker_count == 1:
                 await _serve_here(settings, data, engine, root, metrics, stopping)
             else:
                 await _serve_in_workers(settings, data, engine, root, lock, stopping)
@@ -122,7 +122,7 @@ def open_metrics(settings: Settings, data: DataDir, slab: int) -> Metrics:
     """The counters of this process; workers have slabs 0 and up, the engine's process the last one."""
     names = [operation.name for operation in OPERATIONS]
     path = data.root / "metrics"
-    return Metrics(names, tuple(COUNTERS), GAUGES, path, slab, settings.workers + 1)
+    return Metrics(names, tuple(COUNTERS), GAUGES, path, slab, settings.worker_count + 1)
 
 
 def _announce(settings: Settings, data: DataDir, engine: Engine, root: Root) -> None:

@@ -4,7 +4,9 @@
 generated from this model.
 """
 
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +18,8 @@ from schemas.errors import ConfigurationError
 from schemas.new_buckets import NewBuckets
 from strandline.cluster.settings import ClusterSettings
 from strandline.listen import parse_listen
+
+MOST_WORKERS = 4  # unless more are asked for: beyond them the order of writes is the limit
 
 ENVIRONMENT_PREFIX = "STRANDLINE_"
 
@@ -45,6 +49,11 @@ def size_text(size: int) -> str:
         if size and size % unit == 0:
             return f"{size // unit}{name}"
     return str(size)
+
+
+def _cores() -> int:
+    """Processor cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _checked_listen(value: str) -> str:
@@ -109,10 +118,11 @@ class Settings(BaseSettings):
         "seconds; 0 sends no such header. It holds for every port of the host.",
     )
     workers: int = Field(
-        default=1,
-        ge=1,
+        default=0,
+        ge=0,
         le=64,
-        description="Server processes that share the two ports; one of them orders the writes.",
+        description="Processes that share the two ports. With 1 the same process orders the writes, with "
+        f"more another one does. 0: one for each processor core that there is, {MOST_WORKERS} at most.",
     )
     root_access_key: str | None = Field(
         default=None,
@@ -254,6 +264,11 @@ class Settings(BaseSettings):
     def without_secrets(self) -> str:
         """JSON for a process that this one starts: it gets secrets by its environment only."""
         return self.model_dump_json(exclude={"root_access_key", "root_secret_key", "master_key"})
+
+    @property
+    def worker_count(self) -> int:
+        """How many workers there are to be."""
+        return self.workers or min(MOST_WORKERS, _cores())
 
     @property
     def scheme(self) -> str:

@@ -5,6 +5,7 @@ and handed over as a copy that nobody else changes meanwhile.
 """
 
 import os
+import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from strandline.settings import Settings
 RSA_BITS = (2048, 8192)
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _MINIMUM = {"1.2": SSLProtocols.tls12, "1.3": SSLProtocols.tls13}
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class Identity(NamedTuple):
@@ -49,7 +51,7 @@ class TlsFiles:
 
     def __init__(self, certificate: Path, key: Path, client_ca: Path | None, minimum: str) -> None:
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
-        self._minimum = _MINIMUM[minimum]
+        self._minimum = minimum
 
     def read(self) -> Identity:
         """The identity in the files. Raises ConfigurationError, naming the file and the rule."""
@@ -71,15 +73,28 @@ class TlsFiles:
         files = (self._certificate, self._key, self._client_ca)
         return tuple(_state(file) for file in files if file is not None)
 
+    def context(self, identity: Identity) -> ssl.SSLContext:
+        """The context of the S3 port's server. Python takes certificates from files only."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = _VERSIONS[self._minimum]
+        context.set_alpn_protocols(["http/1.1"])
+        with tempfile.TemporaryDirectory(prefix="strandline-tls-") as name:
+            chain = _written(Path(name) / "chain.pem", identity.chain)
+            context.load_cert_chain(chain, _written(Path(name) / "key.pem", identity.key))
+        if identity.client_ca is not None:
+            context.load_verify_locations(cadata=identity.client_ca.decode())
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
     @contextmanager
     def arguments(self, identity: Identity) -> Iterator[dict[str, Any]]:
-        """What granian's Server takes, over files that are there until the block ends."""
+        """What the server of the API port (granian) takes, over files that are there until the block ends."""
         with tempfile.TemporaryDirectory(prefix="strandline-tls-") as name:
             folder = Path(name)
             arguments = {
                 "ssl_cert": _written(folder / "chain.pem", identity.chain),
                 "ssl_key": _written(folder / "key.pem", identity.key),
-                "ssl_protocol_min": self._minimum,
+                "ssl_protocol_min": _MINIMUM[self._minimum],
             }
             if identity.client_ca is not None:
                 arguments["ssl_ca"] = _written(folder / "clients.pem", identity.client_ca)

@@ -25,7 +25,7 @@ STOP_GRACE = 20.0  # seconds beyond the drain before a worker is killed
 
 
 class Workers:
-    """Runs `settings.workers` processes; one that ends by itself is started again.
+    """Runs `settings.worker_count` processes; one that ends by itself is started again.
 
     lock  descriptor of the data folder's lock: workers inherit it, so that no other server begins before
           the last of them has ended, even when this process is killed
@@ -43,7 +43,7 @@ class Workers:
 
     async def start(self) -> None:
         """Start all of them; returns when every one listens. Raises ConfigurationError."""
-        spawning = [self._spawn(number) for number in range(self._settings.workers)]
+        spawning = [self._spawn(number) for number in range(self._settings.worker_count)]
         outcomes = await asyncio.gather(*spawning, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -52,7 +52,7 @@ class Workers:
 
     async def run_until(self, stopping: asyncio.Event) -> None:
         """Keep them running until `stopping` is set, then drain and stop them."""
-        watchers = [asyncio.create_task(self._watch(number)) for number in range(self._settings.workers)]
+        watchers = [asyncio.create_task(self._watch(number)) for number in range(self._settings.worker_count)]
         await stopping.wait()
         self._stopping = True
         for watcher in watchers:

@@ -40,7 +40,8 @@ def free_port() -> int:
 
 
 class Server:
-    """A server on one data folder, which can be stopped, killed and started again on the same ports."""
+    """A server on one data folder, which can be stopped, killed and started again on the same ports. It has
+    one worker unless `flags` say otherwise."""
 
     def __init__(self, data_dir: Path, log: Path, *flags: str, **environment: str) -> None:
         self.data_dir, self.log = data_dir, log
@@ -49,6 +50,7 @@ class Server:
         self.environment = {
             "STRANDLINE_ROOT_ACCESS_KEY": ACCESS_KEY,
             "STRANDLINE_ROOT_SECRET_KEY": SECRET_KEY,
+            "STRANDLINE_WORKERS": "1",
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None

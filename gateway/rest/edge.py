@@ -1,7 +1,6 @@
 """The outermost layer of the REST API: names each request, turns errors into answers, reports the outcome."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from urllib.parse import unquote
@@ -11,14 +10,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
-from gateway.flow_control import ClientGone, ClientStalled, Connections
 from gateway.iam.answers import unavailable
 from gateway.in_progress import InProgress
 from gateway.pace import Pace
 from gateway.rest.call import STATE, Progress, strict_text
+from gateway.rest.cutting import cut
 from gateway.rest.health import PATHS, Health
 from gateway.rest.problem import NOT_READY, problem, problem_of
 from gateway.roles import BOTH, Roles, elsewhere
+from gateway.streaming import ClientStalled
 from query.identities import FreshIdentities
 from schemas.errors import StorageFull
 from schemas.ids import uuid7
@@ -49,7 +49,6 @@ class Edge:
         self._roles = roles
         self._identities = identities
         self._pace = pace
-        self._connections = Connections(pace)
         self._always = [(name.encode(), value.encode()) for name, value in hsts_headers(hsts_seconds)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +89,7 @@ class Edge:
                 async with asyncio.timeout(self._pace.window):
                     await send(message)
             except TimeoutError:
-                self._cut(scope)
+                _cut(scope)
                 raise ClientStalled from None
 
         try:
@@ -110,17 +109,6 @@ class Edge:
             if _asks_iam(scope) and answer.status_code >= 500:
                 answer = unavailable(progress.request_name)
             await answer(scope, receive, counted_send)
-
-    def _cut(self, scope: Scope) -> None:
-        """End the connection of a client that takes nothing, or the HTTP server would wait on for it."""
-        client, server = scope.get("client"), scope.get("server")
-        if client is None or server is None:
-            return
-        with contextlib.suppress(ClientGone):
-            outflow = self._connections.outflow(_peer(*client), _peer(*server), scope["scheme"])
-            if outflow is not None:
-                outflow.cut()
-                outflow.close()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, progress: Progress) -> None:
         raw_path = scope.get("raw_path")
@@ -148,6 +136,8 @@ def _asks_iam(scope: Scope) -> bool:
     return bool(scope["method"] == "POST" and scope["path"] == "/")
 
 
-def _peer(host: str, port: int) -> str:
-    """An address as the HTTP server names it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _cut(scope: Scope) -> None:
+    """End the connection of a client that takes nothing, or the HTTP server would wait on for it."""
+    client, server = scope.get("client"), scope.get("server")
+    if client is not None and server is not None:
+        cut((client[0], client[1]), server[1])

@@ -41,7 +41,7 @@ async def serve_in_cluster(settings: Settings, roles: Roles) -> None:
     ServiceUnavailable when it does not answer.
     """
     cluster = cluster_of(settings)
-    if settings.workers != 1:
+    if settings.workers > 1:
         raise ConfigurationError("workers are for a data folder: in a cluster, start more gateways instead")
     check_free(settings.s3_listen, settings.api_listen)
     stopping = stop_on_signals()

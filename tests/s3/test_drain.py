@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -114,6 +115,14 @@ def turned_away(server: Server) -> bool:
     return True
 
 
+def in_progress(server: Server) -> float:
+    """How many requests the processes of the server are answering, as they said in the last second."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.api_port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    found = [line for line in lines if line.startswith("strandline_requests_in_progress ")]
+    return float(found[0].split()[1])
+
+
 def test_what_was_begun_is_finished(server: Server, begin: Begin) -> None:
     content, half = os.urandom(OBJECT_BYTES), os.urandom(UPLOAD_BYTES // 2)
     put(server, "/bkt")
@@ -128,6 +137,8 @@ def test_what_was_begun_is_finished(server: Server, begin: Begin) -> None:
     ]
     answers = [one.answer() for one in downloads]
     begun = [answer.read(MIB) for answer in answers]
+    # What a client has sent may still lie in the kernel: a server has begun what it has read.
+    until(lambda: in_progress(server) >= 4, "all four have begun")
 
     assert server.process is not None
     server.process.send_signal(signal.SIGTERM)
@@ -136,7 +147,8 @@ def test_what_was_begun_is_finished(server: Server, begin: Begin) -> None:
 
     for one in (upload, rest_upload):
         one.send(half)
-        assert one.answer().status == 200
+        answer = one.answer()
+        assert answer.status == 200, answer.read()
     for answer, first in zip(answers, begun, strict=True):
         # So slowly that the server's own work is over long before its client has everything.
         rest = b"".join(iter(lambda answer=answer: answer.read(4 * MIB), b""))  # type: ignore[misc]

@@ -5,23 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from gateway.flow_control import QUEUE_FLOOR, QUEUE_LIMIT, QUEUES_LIMIT, Connections
-from gateway.pace import DEFAULT_PACE, Pace
+from gateway.pace import Pace
 from tests.asgi import Answer, AsgiClient
 from tests.unit.rest_api import rest_api
-
-
-def test_answers_share_the_memory_there_is() -> None:
-    connections = Connections(DEFAULT_PACE)
-    assert connections.share() == QUEUE_LIMIT
-    clients = 200
-    for _ in range(clients):  # each comes to hold as much as it may
-        share = connections.share()
-        assert QUEUE_FLOOR <= share <= QUEUE_LIMIT
-        connections.held += share
-    assert connections.share() == QUEUE_FLOOR
-    assert connections.held <= QUEUES_LIMIT + clients * QUEUE_FLOOR
-    assert connections.share(connections.held) == QUEUE_LIMIT  # what it holds itself does not count
 
 
 class Stalled(AsgiClient):

@@ -10,7 +10,7 @@ from strandline.commands.config_show import as_toml
 from strandline.listen import ListenAddress, parse_listen
 from strandline.load_settings import load_settings
 from strandline.reference_pages import PAGES
-from strandline.settings import GIB, KIB, MIB, Settings, flag_of, size_text, variable_of
+from strandline.settings import GIB, KIB, MIB, MOST_WORKERS, Settings, flag_of, size_text, variable_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -55,7 +55,9 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: p
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRANDLINE_ROOT_ACCESS_KEY", "")
     monkeypatch.setenv("STRANDLINE_WORKERS", "")
-    assert load_settings({}).workers == 1
+    settings = load_settings({})
+    assert settings.workers == 0
+    assert 1 <= settings.worker_count <= MOST_WORKERS
 
 
 def test_lists_and_sizes_and_switches_in_every_source(
@@ -75,8 +77,8 @@ def test_lists_and_sizes_and_switches_in_every_source(
 
 
 def test_a_wrong_flag_value_names_flag_value_and_rule() -> None:
-    assert complaint({"workers": "0"}) == (
-        "--workers: '0' cannot be used: must be greater than or equal to 1"
+    assert complaint({"workers": "-1"}) == (
+        "--workers: '-1' cannot be used: must be greater than or equal to 0"
     )
     assert "'9k'" in complaint({"pack_limit": "9k"})
     assert "like 64MiB" in complaint({"pack_limit": "9k"})
