@@ -83,7 +83,7 @@ class KmsEnvelope:
         if bucket_key:
             secret = self._under_bucket_key(kms, key, place, context, object_key)
         else:
-            secret, _ = kms.encrypt(key.key_id, object_key, {**context, ARN: place.arn})
+            secret, _ = kms.encrypt(key.key_id, object_key, context_of(place, context, False))
         return Protection(Encryption("kms", secret, kms.arn(key), dict(context), bucket_key), object_key)
 
     def object_key(self, encryption: Encryption, place: Place) -> bytes:
@@ -92,9 +92,10 @@ class KmsEnvelope:
         kms = self.kms(key_account(encryption.key_id))
         try:
             if not encryption.bucket_key:
-                return kms.decrypt(secret, {**encryption.context, ARN: place.arn}, encryption.key_id)[0]
+                context = context_of(place, encryption.context, False)
+                return kms.decrypt(secret, context, encryption.key_id)[0]
             end = 2 + int.from_bytes(secret[:2], "big")
-            key, _ = kms.decrypt(secret[2:end], {ARN: place.bucket_arn}, encryption.key_id)
+            key, _ = kms.decrypt(secret[2:end], context_of(place, {}, True), encryption.key_id)
             sealed = secret[end:]
             return AESGCM(key).decrypt(sealed[:12], sealed[12:], _bound(place, encryption.context))
         except (KmsIncorrectKey, KmsInvalidCiphertext, InvalidTag, ValueError):
@@ -117,9 +118,14 @@ class KmsEnvelope:
         if held is None or held.until < self._now():
             if len(self._bucket_keys) >= KEPT_BUCKET_KEYS:
                 self._bucket_keys.clear()
-            plain, wrapped, _ = kms.generate(key.key_id, 32, {ARN: place.bucket_arn})
+            plain, wrapped, _ = kms.generate(key.key_id, 32, context_of(place, {}, True))
             held = self._bucket_keys[name] = BucketKey(self._now() + BUCKET_KEY_SECONDS, plain, wrapped)
         return held
+
+
+def context_of(place: Place, context: Mapping[str, str], bucket_key: bool) -> dict[str, str]:
+    """The encryption context that the KMS is given: of a bucket's key the bucket's alone."""
+    return {ARN: place.bucket_arn} if bucket_key else {**context, ARN: place.arn}
 
 
 def key_account(arn: str) -> str:

@@ -1,7 +1,6 @@
 """Encryption of the versions that a request makes, and the key to those that it reads."""
 
-from access.identity import Principal
-from access.kms_envelope import KmsEnvelope, Place, key_account
+from access.kms_envelope import Place, context_of
 from access.object_keys import UNPROTECTED, Protection, for_customer, object_key_of
 from gateway.encryption_headers import (
     ENCRYPTION_HEADERS,
@@ -10,8 +9,8 @@ from gateway.encryption_headers import (
     require_secure,
     source_key_asked,
 )
-from gateway.kms_permission import check_kms
-from gateway.request import Request, Services
+from gateway.kms_permission import Through, check_kms
+from gateway.request import Request
 from schemas.configurations.encryption import ENCRYPTION, EncryptionRule
 from schemas.errors import AccessDenied, InvalidRequest, NoSuchUpload, WrongCustomerKey
 from schemas.rows import Bucket, Encryption, ObjectVersion, Upload
@@ -49,16 +48,15 @@ async def protection_of_write(request: Request, bucket: Bucket) -> Protection:
     if request.encryption is None and ENCRYPTION.name not in bucket.configurations:
         return UNPROTECTED
     place = Place(request.bucket, request.key)
-    return await protection(request.services, request.principal, bucket, place, request.encryption)
+    return await protection(request, bucket, place, request.encryption)
 
 
-async def protection(
-    services: Services, principal: Principal, bucket: Bucket, place: Place, asked: Asked | None
-) -> Protection:
+async def protection(request: Request, bucket: Bucket, place: Place, asked: Asked | None) -> Protection:
     """What protects a new version: what is asked for, else what the bucket has by default.
 
     Raises AccessDenied for a method that the bucket blocks or a key that the caller may not use, KmsError."""
-    configuration = await services.reader.configuration(bucket, ENCRYPTION)
+    kms = request.services.kms
+    configuration = await request.services.reader.configuration(bucket, ENCRYPTION)
     if asked is not None and asked.method == "customer":
         if configuration is not None and configuration.blocks("SSE-C"):
             raise AccessDenied(
@@ -77,14 +75,18 @@ async def protection(
     else:
         return UNPROTECTED
     bucket_key = asked.bucket_key if asked is not None else None
-    key = services.kms.key_of(principal.account, name)
-    check_kms(principal, "GenerateDataKey", services.kms.arn(key), key.account)
-    return services.kms.protect(
-        key,
-        place,
-        asked.context if asked is not None else {},
-        bool(rule.bucket_key_enabled) if bucket_key is None else bucket_key,
-    )
+    if bucket_key is None:
+        bucket_key = bool(rule.bucket_key_enabled)
+    context = asked.context if asked is not None else {}
+    key = kms.key_of(request.principal.account, name)
+    _check(request, "GenerateDataKey", kms.arn(key), context_of(place, context, bucket_key))
+    return kms.protect(key, place, context, bucket_key)
+
+
+def _check(request: Request, action: str, arn: str, context: dict[str, str]) -> None:
+    """Whether the caller may do that with a key of the KMS. Raises AccessDenied, KmsNotFound."""
+    through = Through(request.source, request.scheme == "https", "s3")
+    check_kms(request.services, request.principal, action, arn, through, context)
 
 
 async def unlock(request: Request, version: ObjectVersion) -> ObjectVersion:
@@ -108,7 +110,7 @@ async def unlocked(
     check_key_given(encryption, asked)
     if encryption is None:
         return version
-    key = object_key(encryption, asked, request.services.kms, request.principal, Place(bucket, version.key))
+    key = object_key(request, encryption, asked, Place(bucket, version.key))
     return await request.services.reader.unlock(version, key)
 
 
@@ -133,13 +135,12 @@ def check_key_given(encryption: Encryption | None, asked: Asked | None) -> None:
         )
 
 
-def object_key(
-    encryption: Encryption, asked: Asked | None, kms: KmsEnvelope, principal: Principal, place: Place
-) -> bytes:
+def object_key(request: Request, encryption: Encryption, asked: Asked | None, place: Place) -> bytes:
     """The object key of a version. Raises WrongCustomerKey, KmsError, AccessDenied, BlobCorrupt."""
     if encryption.kind == "kms":
-        check_kms(principal, "Decrypt", encryption.key_id, key_account(encryption.key_id))
-        return kms.object_key(encryption, place)
+        context = context_of(place, encryption.context, encryption.bucket_key)
+        _check(request, "Decrypt", encryption.key_id, context)
+        return request.services.kms.object_key(encryption, place)
     return object_key_of(encryption, asked.customer_key if asked is not None else b"")
 
 
@@ -157,7 +158,7 @@ def part_key(request: Request, upload: Upload) -> bytes:
         return b""
     place = Place(request.bucket, request.key)
     try:
-        return object_key(encryption, asked, request.services.kms, request.principal, place)
+        return object_key(request, encryption, asked, place)
     except WrongCustomerKey:
         raise InvalidRequest(
             "The provided encryption parameters did not match the ones used originally."

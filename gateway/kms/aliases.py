@@ -17,18 +17,29 @@ class ListInput(PageInput, frozen=True, kw_only=True):
 
 
 def create_alias(call: Call, asked: AliasInput) -> Answer:
+    call.check_account(call.kms.alias_arn(asked.alias_name))
     call.kms.create_alias(asked.alias_name, call.own_key(asked.target_key_id).key_id)
     return {}
 
 
 def update_alias(call: Call, asked: AliasInput) -> Answer:
+    _check_alias(call, asked.alias_name)
     call.kms.update_alias(asked.alias_name, call.own_key(asked.target_key_id).key_id)
     return {}
 
 
 def delete_alias(call: Call, asked: DeleteInput) -> Answer:
+    _check_alias(call, asked.alias_name)
     call.kms.delete_alias(asked.alias_name)
     return {}
+
+
+def _check_alias(call: Call, name: str) -> None:
+    """Whether the caller may change an alias, and what it stands for. Raises AccessDenied."""
+    call.check_account(call.kms.alias_arn(name))
+    targets = dict(call.kms.aliases())
+    if name in targets:
+        call.check(call.kms.find(targets[name]))
 
 
 def list_aliases(call: Call, asked: ListInput) -> Answer:
@@ -45,6 +56,6 @@ def list_aliases(call: Call, asked: ListInput) -> Answer:
 ACTIONS = {
     "CreateAlias": Action(AliasInput, create_alias, changes=True),
     "DeleteAlias": Action(DeleteInput, delete_alias, changes=True),
-    "ListAliases": Action(ListInput, list_aliases),
+    "ListAliases": Action(ListInput, list_aliases, of_account=True),
     "UpdateAlias": Action(AliasInput, update_alias, changes=True),
 }

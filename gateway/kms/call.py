@@ -1,6 +1,6 @@
 """What an action of the KMS works on: who asks, and the KMS as its account sees it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -8,9 +8,9 @@ import msgspec
 
 from access.identity import Principal
 from access.kms import S3_ALIAS, Kms
-from access.kms_envelope import KmsEnvelope
 from access.kms_keys import KmsKey
-from gateway.kms_permission import check_kms
+from gateway.kms_permission import Through, check_kms, check_kms_account
+from gateway.request import Services
 from schemas.errors import AccessDenied, KmsValidation
 
 PAGE, PAGE_LIMIT = 100, 1000
@@ -37,21 +37,28 @@ class Call:
 
     action: str
     principal: Principal
-    envelope: KmsEnvelope
+    services: Services
+    through: Through
 
     @property
     def kms(self) -> Kms:
-        return self.envelope.kms(self.principal.account)
+        return self.services.kms.kms(self.principal.account)
 
-    def key(self, name: str) -> KmsKey:
-        """The key that is named, if the caller may do this with it. Raises KmsNotFound, AccessDenied."""
+    def key(self, name: str, context: Mapping[str, str] = {}, action: str = "") -> KmsKey:
+        """The key that is named, if the caller may do this with it, or the action given. Raises KmsNotFound,
+        AccessDenied."""
         key = self.kms.key_of_s3() if name == S3_ALIAS else self.kms.find(name)
-        self.check(key)
+        self.check(key, context, action)
         return key
 
-    def check(self, key: KmsKey) -> None:
+    def check(self, key: KmsKey, context: Mapping[str, str] = {}, action: str = "") -> None:
         """Raises AccessDenied."""
-        check_kms(self.principal, self.action, self.kms.arn(key), key.account)
+        arn = self.kms.arn(key)
+        check_kms(self.services, self.principal, action or self.action, arn, self.through, context)
+
+    def check_account(self, resource: str = "*") -> None:
+        """Whether the caller may do this without a key, or with an alias. Raises AccessDenied."""
+        check_kms_account(self.services, self.principal, self.action, self.through, resource)
 
     def own_key(self, name: str) -> KmsKey:
         """As `key`, to change it: keys that services made for an account stay as they are.
@@ -77,8 +84,9 @@ def page(
 
 
 class Action(NamedTuple):
-    """What the port calls. `changes`: it writes keys, and is for the root of the account."""
+    """What the port calls. changes: it writes keys; of_account: it is about no key, so the port asks."""
 
     input: type[Input]
     do: Callable[[Call, Any], Answer]
     changes: bool = False
+    of_account: bool = False

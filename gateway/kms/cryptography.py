@@ -51,7 +51,7 @@ class RandomInput(Input, frozen=True):
 
 def encrypt(call: Call, asked: EncryptInput) -> Answer:
     _check_algorithms(asked.encryption_algorithm)
-    key = call.key(asked.key_id)
+    key = call.key(asked.key_id, asked.encryption_context)
     ciphertext, _ = call.kms.encrypt(call.kms.arn(key), asked.plaintext, asked.encryption_context)
     return {
         "CiphertextBlob": ciphertext,
@@ -68,9 +68,9 @@ def decrypt(call: Call, asked: DecryptInput) -> Answer:
 
 def re_encrypt(call: Call, asked: ReEncryptInput) -> Answer:
     _check_algorithms(asked.source_encryption_algorithm, asked.destination_encryption_algorithm)
-    target = call.key(asked.destination_key_id)
+    target = call.key(asked.destination_key_id, asked.destination_encryption_context, "ReEncryptTo")
     plaintext, source = _opened(
-        call, asked.ciphertext_blob, asked.source_encryption_context, asked.source_key_id
+        call, asked.ciphertext_blob, asked.source_encryption_context, asked.source_key_id, "ReEncryptFrom"
     )
     arn = call.kms.arn(target)
     ciphertext, _ = call.kms.encrypt(arn, plaintext, asked.destination_encryption_context)
@@ -84,7 +84,7 @@ def re_encrypt(call: Call, asked: ReEncryptInput) -> Answer:
 
 
 def generate_data_key(call: Call, asked: DataKeyInput) -> Answer:
-    arn = call.kms.arn(call.key(asked.key_id))
+    arn = call.kms.arn(call.key(asked.key_id, asked.encryption_context))
     plaintext, ciphertext, _ = call.kms.generate(arn, _size(asked), asked.encryption_context)
     return {"CiphertextBlob": ciphertext, "Plaintext": plaintext, "KeyId": arn}
 
@@ -99,13 +99,15 @@ def generate_random(call: Call, asked: RandomInput) -> Answer:
     return {"Plaintext": os.urandom(_bounded(asked.number_of_bytes))}
 
 
-def _opened(call: Call, ciphertext: bytes, context: Mapping[str, str], name: str | None) -> tuple[bytes, str]:
+def _opened(
+    call: Call, ciphertext: bytes, context: Mapping[str, str], name: str | None, action: str = ""
+) -> tuple[bytes, str]:
     """Plaintext and the ARN of its key; whether the caller may use that is asked before anything opens."""
     try:
         key = call.kms.keys.get(kms_ciphertext.key_id_of(ciphertext))
     except KmsNotFound:
         raise KmsInvalidCiphertext() from None
-    call.check(key)
+    call.check(key, context, action)
     return call.kms.decrypt(ciphertext, context, name)[0], call.kms.arn(key)
 
 
@@ -137,6 +139,6 @@ ACTIONS = {
     "Encrypt": Action(EncryptInput, encrypt),
     "GenerateDataKey": Action(DataKeyInput, generate_data_key),
     "GenerateDataKeyWithoutPlaintext": Action(DataKeyInput, generate_data_key_without_plaintext),
-    "GenerateRandom": Action(RandomInput, generate_random),
+    "GenerateRandom": Action(RandomInput, generate_random, of_account=True),
     "ReEncrypt": Action(ReEncryptInput, re_encrypt),
 }

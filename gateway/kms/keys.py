@@ -225,7 +225,7 @@ def _tags(held: dict[str, str], given: tuple[Tag, ...]) -> dict[str, str]:
 
 ACTIONS = {
     "CancelKeyDeletion": Action(KeyInput, cancel_key_deletion, changes=True),
-    "CreateKey": Action(CreateInput, create_key, changes=True),
+    "CreateKey": Action(CreateInput, create_key, changes=True, of_account=True),
     "DescribeKey": Action(KeyInput, describe_key),
     "DisableKey": Action(KeyInput, disable_key, changes=True),
     "DisableKeyRotation": Action(KeyInput, disable_key_rotation, changes=True),
@@ -235,7 +235,7 @@ ACTIONS = {
     "GetKeyRotationStatus": Action(KeyInput, get_key_rotation_status),
     "ListKeyPolicies": Action(KeyPageInput, list_key_policies),
     "ListKeyRotations": Action(KeyPageInput, list_key_rotations),
-    "ListKeys": Action(PageInput, list_keys),
+    "ListKeys": Action(PageInput, list_keys, of_account=True),
     "ListResourceTags": Action(KeyPageInput, list_resource_tags),
     "RotateKeyOnDemand": Action(KeyInput, rotate_key_on_demand, changes=True),
     "ScheduleKeyDeletion": Action(DeletionInput, schedule_key_deletion, changes=True),

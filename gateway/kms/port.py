@@ -15,6 +15,7 @@ from access.sigv4 import Verifier
 from gateway.errors import INTERNAL, s3_error
 from gateway.kms import aliases, cryptography, keys
 from gateway.kms.call import Answer, Call
+from gateway.kms_permission import Through
 from gateway.request import Services
 from gateway.rest.call import headers_of, progress_of
 from gateway.rest.whole_body import whole_body
@@ -67,7 +68,8 @@ class KmsPort:
             if target.lower() != TARGET:
                 raise UnknownAction
             progress.operation = f"kms:{name}" if name in ACTIONS else "kms"
-            answer = await self._perform(Call(name, principal, self._services.kms), body)
+            through = Through(progress.source, request.scope.get("scheme") == "https")
+            answer = await self._perform(Call(name, principal, self._services, through), body)
             return Response(msgspec.json.encode(answer), 200, named, media_type=TYPE)
         except Exception as error:
             code, status, message = described(error)
@@ -81,11 +83,8 @@ class KmsPort:
         action = ACTIONS.get(call.action)
         if action is None:
             raise UnknownAction
-        if action.changes and call.principal.kind != "account":
-            raise errors.AccessDenied(
-                f"User: {call.principal.arn} is not authorized to perform: kms:{call.action}: keys are "
-                "changed by the root of their account only"
-            )
+        if action.of_account:
+            call.check_account()
         asked = msgspec.json.decode(body or b"{}", type=action.input)
         return await asyncio.to_thread(action.do, call, asked) if action.changes else action.do(call, asked)
 

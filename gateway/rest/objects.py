@@ -127,7 +127,7 @@ async def _put(call: Call, bucket: str, key: str) -> StoredObject:
     condition = write_condition(call.headers)
     payload = await object_payload(call)
     if ENCRYPTION.name in row.configurations:
-        guard = await protection(call.services, call.principal, row, Place(bucket, key), None)
+        guard = await protection(call.asked, row, Place(bucket, key), None)
         attributes = msgspec.structs.replace(attributes, encryption=guard.encryption)
         payload = replace(payload, object_key=guard.object_key)
     result = await call.producer.put_object(

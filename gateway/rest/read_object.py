@@ -51,9 +51,7 @@ async def _unlocked(
     """What a key of the KMS protects; there is no way to bring one's own key here."""
     check_key_given(encryption, None)
     place = Place(bucket.name, version.key)
-    return await call.reader.unlock(
-        version, object_key(encryption, None, call.services.kms, call.principal, place)
-    )
+    return await call.reader.unlock(version, object_key(call.asked, encryption, None, place))
 
 
 async def _find(call: Call, bucket: Bucket, key: str, version: str | None) -> ObjectVersion:
