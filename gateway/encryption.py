@@ -78,6 +78,8 @@ async def protection(request: Request, bucket: Bucket, place: Place, asked: Aske
     if bucket_key is None:
         bucket_key = bool(rule.bucket_key_enabled)
     context = asked.context if asked is not None else {}
+    if not request.principal.account:
+        raise AccessDenied("Anonymous requests use no key of the KMS.")  # nor is one made for nobody
     key = kms.key_of(request.principal.account, name)
     _check(request, "GenerateDataKey", kms.arn(key), context_of(place, context, bucket_key))
     return kms.protect(key, place, context, bucket_key)

@@ -53,7 +53,7 @@ class Request:
     bucket, key  decoded names, "" where there is none
     query        decoded query parameters; a parameter without "=" has the value ""
     headers      lower-case names; a repeated header is joined with ","
-    body         the RSGI protocol object; read it only through `gateway.body`
+    body         the HTTP server's exchange; read it only through `gateway.body`
     received     bytes of the body that have come so far
     acl          of the object to be written, where the headers ask for one that is not the owner's alone
     lock         likewise: what is to keep the object from being removed

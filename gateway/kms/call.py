@@ -56,9 +56,10 @@ class Call:
         arn = self.kms.arn(key)
         check_kms(self.services, self.principal, action or self.action, arn, self.through, context)
 
-    def check_account(self, resource: str = "*") -> None:
-        """Whether the caller may do this without a key, or with an alias. Raises AccessDenied."""
-        check_kms_account(self.services, self.principal, self.action, self.through, resource)
+    def check_account(self, resource: str = "*", action: str = "") -> None:
+        """Whether the caller may do this, or the action given, without a key or with an alias.
+        Raises AccessDenied."""
+        check_kms_account(self.services, self.principal, action or self.action, self.through, resource)
 
     def own_key(self, name: str) -> KmsKey:
         """As `key`, to change it: keys that services made for an account stay as they are.

@@ -85,6 +85,8 @@ def described(call: Call, key: KmsKey) -> Answer:
 
 
 def create_key(call: Call, asked: CreateInput) -> Answer:
+    if asked.tags:
+        call.check_account(action="TagResource")
     key = call.kms.create(asked.description, tags=_tags({}, asked.tags))
     return {"KeyMetadata": described(call, key)}
 

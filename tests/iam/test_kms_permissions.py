@@ -1,5 +1,7 @@
 """Keys of the KMS for users: what their policies let them do with which key, through S3 and by themselves."""
 
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.iam.accounts import Account
 from tests.iam.conftest import Site
-from tests.iam.test_permissions import User, allow
+from tests.iam.test_permissions import User, allow, document
 from tests.s3.raw import Raw
 
 S3_ALL = allow("s3:*")
@@ -152,6 +154,45 @@ def test_keys_are_changed_by_who_may(site: Site, iam: Any, keys: Keys) -> None:
     only_aliases = keys.of(User(site, iam, allow("kms:*", "arn:aws:kms:*:*:alias/*")))
     assert made in message(only_aliases.delete_alias, AliasName=name)
     keeper.delete_alias(AliasName=name)
+
+
+def test_a_new_key_has_tags_from_who_may_tag(site: Site, iam: Any, keys: Keys) -> None:
+    maker = keys.of(User(site, iam, allow("kms:CreateKey")))
+    maker.create_key()
+    tags = [{"TagKey": "team", "TagValue": "blue"}]
+    assert "kms:TagResource" in message(maker.create_key, Tags=tags)
+
+
+def test_nobody_uses_no_key_and_gets_none(site: Site, keys: Keys) -> None:
+    bucket = f"open-{uuid.uuid4().hex[:12]}"
+    keys.s3.create_bucket(Bucket=bucket)
+    keys.s3.put_public_access_block(
+        Bucket=bucket,
+        PublicAccessBlockConfiguration={"BlockPublicPolicy": False, "RestrictPublicBuckets": False},
+    )
+    opened = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    keys.s3.put_bucket_policy(Bucket=bucket, Policy=document(opened))
+    url = f"http://127.0.0.1:{site.server.port}/{bucket}/k"
+    assert _put(url) == 200
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    keys.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    before = set(site.server.data_dir.glob("keys/kms-keys/*"))
+    assert _put(url) == 403
+    assert set(site.server.data_dir.glob("keys/kms-keys/*")) == before
+
+
+def _put(url: str) -> int:
+    """The status of an unsigned upload."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, b"x", method="PUT"), timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_another_account_uses_no_key(site: Site, keys: Keys, alt: Account) -> None:
