@@ -18,7 +18,7 @@ from access.evaluation.policy import compile_policy
 from access.identity import Principal
 from access.kms_envelope import key_account
 from access.kms_keys import KmsKey
-from gateway.authorization.global_keys import GLOBAL, Values
+from gateway.authorization.global_keys import GLOBAL, Values, named
 from gateway.authorization.refusal import refusal
 from gateway.request import Services
 from schemas.errors import AccessDenied
@@ -89,10 +89,10 @@ class KmsConditions(msgspec.Struct, gc=False):
         if key == "kms:encryptioncontextkeys":
             return tuple(self.context) or None
         if key.startswith(_CONTEXT):
-            return _named(self.context, key.removeprefix(_CONTEXT))
+            return named(self.context, key.removeprefix(_CONTEXT))
         kind, _, name = key.partition("/")
         tags = {"aws:principaltag": self.caller.tags, "aws:resourcetag": self.tags}.get(kind)
-        return None if tags is None or not name else _named(tags, name)
+        return None if tags is None or not name else named(tags, name)
 
 
 def check_kms(
@@ -135,8 +135,3 @@ def _ask(
     decision = decide(caller, f"kms:{action.lower()}", resource, keys, target)
     if not decision.allowed:
         raise AccessDenied(refusal(principal.arn, f"kms:{action}", resource, decision))
-
-
-def _named(values: Mapping[str, str], name: str) -> Values:
-    """What stands under a name, whose case does not count in condition keys."""
-    return tuple(value for held, value in values.items() if held.lower() == name) or None

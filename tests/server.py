@@ -124,6 +124,18 @@ class Server:
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""
 
 
+def metric(server: Server, line: str) -> int:
+    """A sample of /metrics, 0 where there is none yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=30)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    found = [one.rpartition(" ")[2] for one in text.splitlines() if one.startswith(line)]
+    return int(float(found[0])) if found else 0
+
+
 def strandline(
     *arguments: str, timeout: float = 300, **environment: str
 ) -> "subprocess.CompletedProcess[str]":

@@ -4,7 +4,7 @@ Source: IAM User Guide, "AWS global condition context keys".
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -58,6 +58,11 @@ def _source_identity(asked: Asked) -> str | None:
 def written_date(seconds: float) -> str:
     """A time, Unix seconds, as policies write it."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def named(values: Mapping[str, str], name: str) -> Values:
+    """What stands under a name, given in lower case: the case of tags does not count in condition keys."""
+    return tuple(value for held, value in values.items() if held.lower() == name) or None
 
 
 GLOBAL: dict[str, Callable[[Asked], str | None]] = {

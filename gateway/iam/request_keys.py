@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from access.evaluation.caller import Caller
-from gateway.authorization.global_keys import GLOBAL, Values
+from gateway.authorization.global_keys import GLOBAL, Values, named
 from gateway.iam.call import Call
 from gateway.iam.subjects import Subject
 
@@ -46,8 +46,7 @@ class QueryKeys(msgspec.Struct, gc=False):
         tags = _TAGS.get(kind)
         if tags is None or not name:
             return self.call.via.claims.get(key)
-        wanted = [value for tag, value in tags(self).items() if tag.lower() == name]
-        return tuple(wanted) or None
+        return named(tags(self), name)
 
     def parameter(self, name: str) -> Values:
         value = self.call.parameters.get(name)

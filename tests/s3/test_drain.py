@@ -7,14 +7,13 @@ import os
 import signal
 import socket
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.s3.raw import Raw
-from tests.server import ACCESS_KEY, SECRET_KEY, Server
+from tests.server import ACCESS_KEY, SECRET_KEY, Server, metric
 
 pytestmark = pytest.mark.embedded
 
@@ -115,14 +114,6 @@ def turned_away(server: Server) -> bool:
     return True
 
 
-def in_progress(server: Server) -> float:
-    """How many requests the processes of the server are answering, as they said in the last second."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.api_port}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    found = [line for line in lines if line.startswith("strandline_requests_in_progress ")]
-    return float(found[0].split()[1])
-
-
 def test_what_was_begun_is_finished(server: Server, begin: Begin) -> None:
     content, half = os.urandom(OBJECT_BYTES), os.urandom(UPLOAD_BYTES // 2)
     put(server, "/bkt")
@@ -138,7 +129,7 @@ def test_what_was_begun_is_finished(server: Server, begin: Begin) -> None:
     answers = [one.answer() for one in downloads]
     begun = [answer.read(MIB) for answer in answers]
     # What a client has sent may still lie in the kernel: a server has begun what it has read.
-    until(lambda: in_progress(server) >= 4, "all four have begun")
+    until(lambda: metric(server, "strandline_requests_in_progress ") >= 4, "all four have begun")
 
     assert server.process is not None
     server.process.send_signal(signal.SIGTERM)

@@ -19,7 +19,7 @@ import pytest
 
 from tests.processes import children, command_line, connected_ports, is_running, listens
 from tests.s3.raw import Answer, Raw
-from tests.server import ACCESS_KEY, SECRET_KEY, Server
+from tests.server import ACCESS_KEY, SECRET_KEY, Server, metric
 
 pytestmark = pytest.mark.embedded
 
@@ -93,18 +93,6 @@ def processors_pids(server: Server) -> list[int]:
 def _children(server: Server, module: str) -> list[int]:
     assert server.process is not None
     return [pid for pid in children(server.process.pid) if module in command_line(pid)]
-
-
-def metric(server: Server, line: str) -> int:
-    """A sample of /metrics, 0 where there is none yet."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=30)
-    try:
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-    finally:
-        connection.close()
-    found = [one.rpartition(" ")[2] for one in text.splitlines() if one.startswith(line)]
-    return int(float(found[0])) if found else 0
 
 
 @pytest.fixture(scope="module")
