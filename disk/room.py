@@ -12,11 +12,14 @@ from time import monotonic
 from schemas.errors import StorageFull
 
 LOOK_SECONDS = 0.25  # others fill the device as well, so what was seen is good for so long
+NEAR_BYTES = (
+    256 * 1024 * 1024
+)  # more than all of them write meanwhile: nearer to the reserve, nothing seen is good
 
 
 class Room:
     """Free space above a reserve. A writer counts down from what was last seen, so that asking costs no
-    system call; the device is looked at now and then, and whenever it seems full.
+    system call; the device is looked at now and then, and every time when it is nearly full.
 
     path     a file or folder on the device
     reserve  bytes that stay free
@@ -34,7 +37,7 @@ class Room:
         reserve; then nothing may be written. A quota is not seen here: the write itself finds it."""
         left = self._left - size
         now = self._clock()
-        if left < self._reserve or now >= self._good_until:
+        if left < self._reserve + NEAR_BYTES or now >= self._good_until:
             free = free_bytes(self._path)
             left = free - size
             if left < self._reserve:
