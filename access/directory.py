@@ -240,6 +240,17 @@ class Directory:
         number, kind, name = found
         return number, kind, self._accounts[number].tables[kind][name].document
 
+    def at(self, arn: str) -> tuple[str, str, Any] | None:
+        """The same for a user or a role by its ARN."""
+        number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":")
+        kind, _, path = resource.partition("/")
+        held = self._accounts.get(number)
+        if held is None or kind not in (USER, ROLE):
+            return None
+        document = held.get(kind, path.rpartition("/")[2])
+        write = user_arn if kind == USER else role_arn
+        return None if document is None or write(number, document) != arn else (number, kind, document)
+
     # --- access keys ---------------------------------------------------------------------------------
     def credential(self, access_key: str) -> Credential | None:
         """access.identity.Identities: None for keys that are not there, inactive, or of an account that is

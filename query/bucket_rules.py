@@ -1,15 +1,21 @@
-"""What a bucket's owner has set about access, ready to be asked: policy, ACL, ownership, public access block.
+"""What a bucket's owner has set about access, ready to be asked: policy, grants, ACL, ownership and public
+access block.
 
 Kept under the seqs of the events that set them, which the bucket's row tells: never older than the row.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 
 from access.acl import owner_only
 from access.evaluation.policy import Policy, compile_policy
+from access.grants import compile_grants, granted_to
+from access.identity import Principal
 from access.public_policy import is_public
 from query.configurations import Configurations
 from schemas.configurations.acl import ACL
+from schemas.configurations.grants import GRANTS
 from schemas.configurations.ownership_controls import ENFORCED, OWNERSHIP_CONTROLS, ObjectOwnership
 from schemas.configurations.policy import POLICY
 from schemas.configurations.public_access_block import (
@@ -23,19 +29,29 @@ from schemas.rows import Bucket, Grant
 
 KEPT_RULES = 10_000  # buckets; without a policy they take little
 
-_KINDS = (POLICY.name, ACL.name, OWNERSHIP_CONTROLS.name, PUBLIC_ACCESS_BLOCK.name, REQUEST_PAYMENT.name)
+_KINDS = (
+    POLICY.name, GRANTS.name, ACL.name, OWNERSHIP_CONTROLS.name, PUBLIC_ACCESS_BLOCK.name,
+    REQUEST_PAYMENT.name,
+)  # fmt: skip
 
 
 class BucketRules(msgspec.Struct, frozen=True, gc=False):
-    """policies: on the bucket; closed: they are public and restricted to the owner's account; acl: of the
-    bucket; requester_pays: others have to say that they will."""
+    """policies: on the bucket; grants: by the unique ids of users and roles; closed: the policies are public
+    and restricted to the owner's account; acl: of the bucket; requester_pays: others have to say that they
+    will."""
 
     policies: tuple[Policy, ...]
+    grants: Mapping[str, Policy]
     closed: bool
     acl: tuple[Grant, ...]
     ownership: ObjectOwnership
     block: PublicAccessBlockConfiguration
     requester_pays: bool
+
+    def policies_about(self, principal: Principal) -> tuple[Policy, ...]:
+        """The policies on the bucket that may name the principal."""
+        granted = granted_to(self.grants, principal) if self.grants else None
+        return self.policies if granted is None else (*self.policies, granted)
 
     @property
     def acls_count(self) -> bool:
@@ -67,12 +83,14 @@ class RulesOfBuckets:
         if policy is not None:
             policies = (compile_policy(policy.text, f"the policy of bucket {bucket.name}"),)
             public = is_public(msgspec.json.decode(policy.text))
+        grants = await self._read(bucket, GRANTS)
         block = await self._read(bucket, PUBLIC_ACCESS_BLOCK) or ALL_BLOCKED
         controls = await self._read(bucket, OWNERSHIP_CONTROLS) or ENFORCED
         acl = await self._read(bucket, ACL)
         payment = await self._read(bucket, REQUEST_PAYMENT)
         return BucketRules(
             policies,
+            {} if grants is None else compile_grants(grants, bucket.name),
             public and bool(block.restrict_public_buckets),
             owner_only(bucket.owner_id) if acl is None else acl.grants,
             # Controls that were deleted.

@@ -440,6 +440,10 @@ class NoSuchCORSConfiguration(StrandlineError):
     """The bucket has no CORS configuration."""
 
 
+class NoSuchGrant(StrandlineError):
+    """The bucket has no grant of that id, or it has ended."""
+
+
 class NoSuchLifecycleConfiguration(StrandlineError):
     """The bucket has no lifecycle configuration."""
 

@@ -42,7 +42,8 @@ class Asking:
     """
 
     __slots__ = (
-        "_initiated", "_looked", "bucket", "caller", "key", "keys", "request", "rules", "version", "writes",
+        "_initiated", "_looked", "_policies", "bucket", "caller", "key", "keys", "request", "rules",
+        "version", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +53,7 @@ class Asking:
         self.caller = caller
         self.bucket = bucket
         self.rules = rules
+        self._policies = rules.policies_about(caller.principal)
         self.key = key
         owner = request.services.identities.directory.number_of(bucket.owner_id) or ""
         self.keys = RequestKeys(request, caller, bucket, owner)
@@ -145,7 +147,7 @@ class Asking:
         """Whether some policy has a condition on one of those keys."""
         if not keys:
             return False
-        policies = (*self.rules.policies, *self.caller.policies)
+        policies = (*self._policies, *self.caller.policies)
         return any(not policy.keys.isdisjoint(keys) for policy in policies)
 
     async def look_up(self) -> ObjectVersion | None:
@@ -180,9 +182,9 @@ class Asking:
             owner, foreign = version.owner_id, version.owner_id != bucket.owner_id
         if self._initiated:
             # The account that began an upload may end it, as far as its own policies let the caller.
-            return Target(owner, rules.policies, Named.ACCOUNT, "who began the upload", rules.closed)
+            return Target(owner, self._policies, Named.ACCOUNT, "who began the upload", rules.closed)
         named, by = self._granted(action) if rules.acls_count else (Named.NOT, "")
-        return Target(owner, rules.policies, named, by, rules.closed, foreign)
+        return Target(owner, self._policies, named, by, rules.closed, foreign)
 
     def _granted(self, action: str) -> tuple[Named, str]:
         """How an ACL names the caller for that action, and whose ACL it is."""

@@ -7,20 +7,27 @@ from access.public_policy import is_public
 from gateway.body import whole
 from gateway.configurations.public_access_block import public_access_block
 from gateway.configurations.resource import delete, xml_answer
-from gateway.request import Request, Response
+from gateway.request import Request, Response, Services
 from schemas.configurations.policy import POLICY, BucketPolicy
 from schemas.configurations.public_access_block import PUBLIC_ACCESS_BLOCK
 from schemas.errors import AccessDenied, MalformedPolicy, NoSuchBucketPolicy
+from schemas.events import Origin
+from schemas.rows import Bucket
 
 BODY_LIMIT = 2 * POLICY_LIMIT  # bytes; a text over POLICY_LIMIT gets an answer that says so
 
 
 async def put_bucket_policy(request: Request) -> Response:
     """PutBucketPolicy. Raises MalformedPolicy; AccessDenied for a public policy where those are blocked."""
-    services = request.services
-    bucket = await services.reader.bucket(request.bucket)
+    bucket = await request.services.reader.bucket(request.bucket)
+    await set_policy(request.services, bucket, await whole(request, BODY_LIMIT), request.origin())
+    return Response(204, [])
+
+
+async def set_policy(services: Services, bucket: Bucket, body: bytes, origin: Origin) -> None:
+    """Make a document the policy of the bucket. Raises as put_bucket_policy does."""
     try:
-        text = (await whole(request, BODY_LIMIT)).decode()
+        text = body.decode()
     except UnicodeDecodeError:
         raise MalformedPolicy() from None
     public = is_public(read_bucket_policy(text, bucket.name))
@@ -30,9 +37,8 @@ async def put_bucket_policy(request: Request) -> Response:
             "Public Access."
         )
     await services.producer.configure_bucket(
-        bucket, POLICY, BucketPolicy(text), request.origin(), checked=(PUBLIC_ACCESS_BLOCK.name,)
+        bucket, POLICY, BucketPolicy(text), origin, checked=(PUBLIC_ACCESS_BLOCK.name,)
     )
-    return Response(204, [])
 
 
 async def get_bucket_policy(request: Request) -> Response:

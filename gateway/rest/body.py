@@ -88,6 +88,11 @@ async def _stream(call: Call) -> AsyncIterator[bytes]:
 
 async def json_body(call: Call, model: type[Model]) -> Model:
     """The body as that model. Raises EntityTooLarge, InvalidArgument, ContentSHA256Mismatch."""
+    return validated(await json_bytes(call), model)
+
+
+async def json_bytes(call: Call) -> bytes:
+    """The body, whole and as it was signed. Raises EntityTooLarge, ContentSHA256Mismatch."""
     data = bytearray()
     async for chunk in _stream(call):
         data += chunk
@@ -95,8 +100,13 @@ async def json_body(call: Call, model: type[Model]) -> Model:
             raise EntityTooLarge(f"the body is larger than {JSON_LIMIT} bytes")
     if call.sha256 is not None and hashlib.sha256(data).digest() != call.sha256:
         raise ContentSHA256Mismatch()
+    return bytes(data)
+
+
+def validated(body: bytes, model: type[Model]) -> Model:
+    """JSON as that model. Raises InvalidArgument, naming the field."""
     try:
-        return model.model_validate_json(bytes(data))
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

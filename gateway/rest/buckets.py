@@ -15,7 +15,6 @@ from gateway.rest.call import Call, calling
 from gateway.rest.continuation import decode_continuation, encode_continuation
 from gateway.rest.models import BucketList, BucketModel, CreateBucketRequest, VersioningRequest
 from gateway.rest.schema import takes_json
-from schemas.errors import NotImplementedOperation
 
 router = APIRouter(tags=["buckets"])
 
@@ -26,7 +25,6 @@ Creates = Annotated[Call, Depends(calling("CreateBucket"))]
 Shows = Annotated[Call, Depends(calling("HeadBucket"))]
 Deletes = Annotated[Call, Depends(calling("DeleteBucket"))]
 SetsVersioning = Annotated[Call, Depends(calling("PutBucketVersioning"))]
-SetsPolicy = Annotated[Call, Depends(calling("PutBucketPolicy"))]
 
 
 @router.get("/buckets", operation_id="ListBuckets", summary="List buckets")
@@ -91,11 +89,3 @@ async def set_versioning(call: SetsVersioning, bucket: str) -> BucketModel:
     wanted = await json_body(call, VersioningRequest)
     row = await call.reader.bucket(bucket)
     return BucketModel.of(await call.producer.set_versioning(row, wanted.status, call.origin))
-
-
-@router.post(
-    "/buckets/{bucket}/policy", operation_id="PutBucketPolicy", summary="Not built yet", status_code=501
-)
-async def set_policy(call: SetsPolicy, bucket: str) -> Response:
-    """501: there are no grants yet."""
-    raise NotImplementedOperation("PutBucketPolicy is not implemented: there are no grants yet.")

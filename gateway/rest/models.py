@@ -1,12 +1,13 @@
 """What the REST API takes and gives as JSON. Times are RFC 3339 in UTC, sizes bytes, ETags without quotes."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from index.contract import ListEntry
 from ingest.results import DeleteResult, PutResult
+from schemas.configurations.grants import AccessGrant, Right
 from schemas.rows import Bucket, Checksum, ObjectVersion, Versioning
 
 
@@ -31,6 +32,25 @@ class VersioningRequest(_Input):
     )
 
 
+class GrantRequest(_Input):
+    user_id: str = Field(description="Unique id or ARN of a user or role, of any account")
+    permissions: list[Right] = Field(
+        min_length=1,
+        description="read: objects, their tags and listings; write: put objects and tags, also in parts; "
+        "delete: objects and versions",
+    )
+    expires_at: AwareDatetime | None = Field(
+        description="From this moment on it counts for nothing (RFC 3339, to the second); null: it has no end"
+    )
+
+    @field_validator("permissions")
+    @classmethod
+    def _each_once(cls, permissions: list[Right]) -> list[Right]:
+        if len(set(permissions)) < len(permissions):
+            raise ValueError("a permission is named twice")
+        return permissions
+
+
 class BucketModel(BaseModel):
     name: str
     created: str
@@ -47,6 +67,31 @@ class BucketModel(BaseModel):
             owner=row.owner_id,
             versioning=row.versioning,
         )
+
+
+class GrantModel(BaseModel):
+    policy_id: str
+    bucket_id: str = Field(description="The bucket's own id, which no other bucket of its name has")
+    user_id: str = Field(description="Unique id of the user or role")
+    permissions: list[Right]
+    created: str
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, bucket: Bucket, grant: AccessGrant) -> "GrantModel":
+        return cls(
+            policy_id=grant.policy_id,
+            bucket_id=bucket.bucket_id.hex(),
+            user_id=grant.user_id,
+            permissions=list(grant.permissions),
+            created=rfc3339(grant.created_at),
+            expires_at=None if grant.expires_at is None else rfc3339(grant.expires_at),
+        )
+
+
+class AccessModel(BaseModel):
+    policy: dict[str, Any] | None = Field(description="The bucket's policy, in AWS's language")
+    grants: list[GrantModel] = Field(description="Grants in force, oldest first")
 
 
 class BucketList(BaseModel):

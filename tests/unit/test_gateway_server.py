@@ -139,7 +139,7 @@ class NoBuckets:
         raise NoSuchKey(key)
 
     async def rules(self, bucket: Any) -> BucketRules:
-        return BucketRules((), False, owner_only(OWNER), "BucketOwnerEnforced", ALL_BLOCKED, False)
+        return BucketRules((), {}, False, owner_only(OWNER), "BucketOwnerEnforced", ALL_BLOCKED, False)
 
 
 def serve(

@@ -58,7 +58,6 @@ async def test_buckets(api: RestApi) -> None:
     assert (await api.call("DELETE", "/buckets/music")).status == 204
     assert_problem(await api.call("GET", "/buckets/music"), 404, "NoSuchBucket")
     assert_problem(await api.call("PUT", "/buckets/music/objects/k", b"x"), 404, "NoSuchBucket")
-    assert_problem(await api.call("POST", "/buckets/photos/policy", json_body={}), 501, "NotImplemented")
 
 
 @pytest.mark.parametrize(
