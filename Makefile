@@ -16,8 +16,9 @@ AUDIT   = @found=$$(timeout 120 $(BIN)/pip-audit --progress-spinner off --timeou
 	|| case "$$found" in *" known vulnerabilit"*) echo "$$found"; exit 1;; \
 	*) echo "pip-audit: the advisories are out of reach; dependencies were not checked";; esac
 CLUSTER_ROUNDS ?= 100
+FUZZ_REQUESTS ?= 10000
 
-.PHONY: help venv serve test clients test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-growth bench-cluster torture torture-cluster docs clean
+.PHONY: help venv serve test clients test-cluster cluster-services cluster cluster-stop test-clients check format bench bench-growth bench-cluster fuzz torture torture-cluster docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -85,6 +86,9 @@ bench-growth: $(VENV)/.installed-dev ## the same requests at 1,000 keys and at 1
 
 bench-cluster: $(VENV)/.installed-dev ## measure a cluster on this machine (ARGS='--replicated' …); results in bench/results/
 	$(BIN)/python -m bench.cluster $(ARGS)
+
+fuzz: $(VENV)/.installed-dev ## send 10,000 requests that nobody means: no error of the server's own, no hang, no growth
+	STRANDLINE_FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 torture: $(VENV)/.installed-dev ## kill and restart the server 1,000 times and check that nothing was lost
 	STRANDLINE_TEST_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/python -m pytest tests/faults --timeout 0 $(ARGS)

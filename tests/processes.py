@@ -54,7 +54,7 @@ def listens(pid: int, port: int) -> bool:
 
 def _remote_ports(pid: int, port: int, state: str) -> set[int]:
     try:
-        links = [os.readlink(link) for link in _descriptors(pid)]
+        links = [os.readlink(link) for link in descriptors(pid)]
         table = (PROC / str(pid) / "net" / "tcp").read_text()
     except OSError:
         return set()
@@ -67,5 +67,6 @@ def _remote_ports(pid: int, port: int, state: str) -> set[int]:
     return found
 
 
-def _descriptors(pid: int) -> list[Path]:
+def descriptors(pid: int) -> list[Path]:
+    """Files, sockets and the like that the process holds open."""
     return [link for link in (PROC / str(pid) / "fd").iterdir() if link.is_symlink()]

@@ -52,7 +52,7 @@ class Edge:
         self._always = [(name.encode(), value.encode()) for name, value in hsts_headers(hsts_seconds)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in PATHS:
+        if scope["type"] != "http" or (scope["path"] in PATHS and scope["method"] in ("GET", "HEAD")):
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()

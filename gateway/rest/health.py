@@ -45,14 +45,17 @@ class Health:
 
 
 def health_routes(health: Health, metrics: Callable[[], bytes]) -> APIRouter:
-    """Routes over that health and a function that gives the text for Prometheus."""
+    """Routes over that health and a function that gives the text for Prometheus. Load balancers may ask for
+    the heads alone."""
     router = APIRouter(tags=["operations"])
 
+    @router.head("/health/live", include_in_schema=False)
     @router.get("/health/live", operation_id="HealthLive", summary="Is the process alive")
     async def live() -> JSONResponse:
         """Always 200: whoever can answer is alive."""
         return JSONResponse({"status": "live"})
 
+    @router.head("/health/ready", include_in_schema=False)
     @router.get(
         "/health/ready",
         operation_id="HealthReady",
@@ -67,6 +70,7 @@ def health_routes(health: Health, metrics: Callable[[], bytes]) -> APIRouter:
             return JSONResponse({"status": "ready"})
         return JSONResponse({"status": "unready", "reason": reason}, 503, {"retry-after": "1"})
 
+    @router.head("/metrics", include_in_schema=False)
     @router.get("/metrics", operation_id="Metrics", summary="Metrics for Prometheus")
     async def read_metrics() -> Response:
         """Counters of all worker processes in the Prometheus text format."""

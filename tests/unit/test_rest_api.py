@@ -36,6 +36,14 @@ def assert_problem(answer: Any, status: int, code: str) -> None:
     assert answer.json["request_id"] == answer.headers["x-request-id"]
 
 
+# --- health ------------------------------------------------------------------------------------------
+@with_api
+async def test_health_for_load_balancers(api: RestApi) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert (await api.anonymous("HEAD", path)).status == 200
+        assert_problem(await api.anonymous("DELETE", path), 405, "MethodNotAllowed")
+
+
 # --- buckets -------------------------------------------------------------------------------------------
 @with_api
 async def test_buckets(api: RestApi) -> None:

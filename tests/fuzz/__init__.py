@@ -1,0 +1,1 @@
+"""Requests nobody meant to send, over the wire to a real server."""
