@@ -3,7 +3,6 @@
 Nothing below knows HTTP; whatever goes wrong below comes up as a domain error and becomes an S3 answer here.
 """
 
-import logging
 import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -19,7 +18,8 @@ from gateway.acl_xml import ACL_HEADERS
 from gateway.authorization.authorizer import authorize, needs_no_asking
 from gateway.configurations.cors import cors_headers
 from gateway.encryption import note_encryption
-from gateway.errors import DRAINING, INTERNAL, SLOW_DOWN, S3Error, s3_error
+from gateway.errors import S3Error
+from gateway.failures import Refused, shape_of
 from gateway.http1.exchange import Exchange
 from gateway.in_progress import InProgress
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
@@ -38,11 +38,8 @@ from schemas.errors import (
     InvalidArgument,
     InvalidURI,
     RequestHeaderTooLarge,
-    StorageFull,
     StrandlineError,
 )
-
-logger = logging.getLogger(__name__)
 
 HEADERS_LIMIT = 8 * 1024  # bytes of names and values
 QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
@@ -56,10 +53,6 @@ _SERVER = ("server", "Strandline")
 _XML = ("content-type", "application/xml")
 _NO_HEADERS: tuple[tuple[str, str], ...] = ()
 _NO_BODY = frozenset({204, 304})
-
-
-class Refused(Exception):
-    """The server is shutting down, or has as many requests in progress as it takes."""
 
 
 class Application:
@@ -132,7 +125,7 @@ class Application:
                     body = bytes(await anext(chunks, b""))
             except Exception as error:
                 chunks = None
-                shape = self._shape(error, request_id)
+                shape = shape_of(error, request_id, inside)
                 code = shape.code
                 status, headers, body = self._refusal(error, shape, exchange, request_id)
             if cors:
@@ -226,16 +219,6 @@ class Application:
                 raise AccessDenied()
 
     # --- out -----------------------------------------------------------------------------------------
-    def _shape(self, error: Exception, request_id: bytes) -> S3Error:
-        if isinstance(error, Refused):
-            return DRAINING if self._inside.draining else SLOW_DOWN
-        shape = s3_error(error)
-        if shape is INTERNAL:
-            logger.error("request %s failed", request_id.hex(), exc_info=error)
-        elif shape.hidden and not isinstance(error, StorageFull):  # that is told once, not with every write
-            logger.warning("request %s: %s: %s", request_id.hex(), type(error).__name__, error)
-        return shape
-
     def _refusal(
         self, error: Exception, shape: S3Error, exchange: Exchange, request_id: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -58,7 +58,7 @@ NOTES: dict[str, str] = {
     "whether they exist. **Nothing is sent yet.**",
     "PutBucketRequestPayment": "Others must send x-amz-request-payer then, and anonymous callers are "
     "refused. Nobody is charged for anything.",
-    "PutBucketWebsite": "Validated, kept and given back. **Nothing serves the website yet.**",
+    "PutBucketWebsite": "Served on the website port (`website_listen`).",
     "PutBucketAnalyticsConfiguration": "Validated, kept and given back. **Nothing analyses yet.**",
     "PutBucketIntelligentTieringConfiguration": "Validated, kept and given back. **Nothing moves yet.**",
     "PutBucketInventoryConfiguration": "Validated, kept and given back. **Nothing is listed yet.**",

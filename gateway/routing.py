@@ -22,15 +22,31 @@ def split_path(path: str) -> tuple[str, str]:
 
 def split_host(host: str, path: str, domains: tuple[str, ...]) -> tuple[str, str]:
     """Bucket and key where the host may be `bucket.domain`; path style for any other host."""
-    name = host.lower()
-    if name.rpartition(":")[2].isdigit():
-        name = name.rpartition(":")[0]
+    name = _host_name(host)
     for domain in domains:
         if name.endswith(domain) and name[-len(domain) - 1 : -len(domain)] == ".":
             if path[:1] != "/":
                 raise InvalidURI(URI=path)
             return name[: -len(domain) - 1], path[1:]
     return split_path(path)
+
+
+def website_bucket(host: str, domains: tuple[str, ...]) -> str:
+    """The bucket whose website a host is: before one of our domains, else a bucket is named as the host is.
+    "" for a domain itself."""
+    name = _host_name(host)
+    for domain in domains:
+        if name == domain:
+            return ""
+        if name.endswith(f".{domain}"):
+            return name[: -len(domain) - 1]
+    return name
+
+
+def _host_name(host: str) -> str:
+    """A Host header without the port, in lower case."""
+    name = host.lower()
+    return name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
 
 
 def check_key(key: str) -> None:

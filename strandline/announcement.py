@@ -19,6 +19,8 @@ def announcement(settings: Settings, data: DataDir, recovery: list[str], root: R
         f"  S3        {url(settings.s3_listen, settings.scheme)}",
         f"  API       {url(settings.api_listen, settings.scheme)}  (docs: /docs, metrics: /metrics)",
     ]
+    if settings.website_listen is not None:
+        lines.append(f"  websites  {url(settings.website_listen, settings.scheme)}")
     return lines + _credentials(settings, data.keys / CREDENTIALS_FILE, root)
 
 

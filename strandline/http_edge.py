@@ -1,4 +1,4 @@
-"""The HTTP edge of one process: the S3 port and the API port, over the services of that process."""
+"""The HTTP edge of one process: its ports for S3, API and websites, over the services of that process."""
 
 import asyncio
 import logging
@@ -14,6 +14,7 @@ from gateway.request import Services
 from gateway.rest.app import create_app
 from gateway.rest.health import Health
 from gateway.roles import BOTH, Roles
+from gateway.website.application import Website
 from processors.request_log import RequestLog
 from schemas.errors import ConfigurationError
 from strandline import __version__
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class HttpEdge:
-    """Listens on both ports. Several processes may share them (SO_REUSEPORT).
+    """Listens on the ports. Several processes may share them (SO_REUSEPORT).
 
     trouble  why writes are refused now; "" when they are not
     roles    of this process: requests of another role are refused
@@ -88,6 +89,13 @@ class HttpEdge:
             Listener(s3, parse_listen(settings.s3_listen), connections, self._tls),
             Listener(rest, parse_listen(settings.api_listen), connections, self._tls),
         ]
+        if settings.website_listen is not None and roles.query:
+            website = Website(
+                services, settings.website_domains, observe, self._inside, settings.tls_hsts_seconds,
+                request_log.access,
+            )  # fmt: skip
+            address = parse_listen(settings.website_listen)
+            self._listeners.append(Listener(website, address, connections, self._tls))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

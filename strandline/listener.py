@@ -10,6 +10,7 @@ from granian.server.embed import Server as Granian
 
 from gateway.app import Application
 from gateway.http1.server import Server
+from gateway.website.application import Website
 from strandline.listen import ListenAddress
 from strandline.listening import listeners, until_listening
 from strandline.tls import Identity, TlsFiles
@@ -32,7 +33,11 @@ class Listener:
     """
 
     def __init__(
-        self, app: Application | FastAPI, address: ListenAddress, connections: int, tls: TlsFiles | None
+        self,
+        app: Application | Website | FastAPI,
+        address: ListenAddress,
+        connections: int,
+        tls: TlsFiles | None,
     ) -> None:
         self._app, self._address = app, address
         self._connections = connections
@@ -72,7 +77,7 @@ class Listener:
     def _make(self, identity: Identity | None, files: ExitStack) -> Serving:
         host, port = self._address
         tls = None if identity is None else self._tls
-        if isinstance(self._app, Application):
+        if isinstance(self._app, Application | Website):
             context = None if tls is None or identity is None else tls.context(identity)
             return Server(
                 self._app.answer, host, port, connections=self._connections, backlog=BACKLOG, tls=context

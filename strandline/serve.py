@@ -45,7 +45,7 @@ async def serve(settings: Settings) -> None:
     data = DataDir(settings.data_dir)
     data.create(master_given=settings.master_key is not None)
     with data.lock() as lock:
-        check_free(settings.s3_listen, settings.api_listen)
+        check_free(*settings.listens)
         root = root_of(settings, data)
         stopping = stop_on_signals()
         engine = Engine(settings, data)

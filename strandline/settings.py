@@ -94,9 +94,19 @@ class Settings(BaseSettings):
     api_listen: Listen = Field(
         default="127.0.0.1:9001", description="Address of the REST API, health checks and metrics, HOST:PORT."
     )
+    website_listen: Listen | None = Field(
+        default=None,
+        description="Address where buckets are served as websites, HOST:PORT; none by default. Visitors see "
+        "what buckets allow to everybody.",
+    )
+    website_domains: Names = Field(
+        default=("localhost",),
+        description="Domains of websites: with example.org here, photos.example.org is that of the bucket "
+        "photos. Any other host is a bucket of that whole name. With commas between.",
+    )
     tls_certificate: Path | None = Field(
         default=None,
-        description="PEM file of the certificate, then of those that it depends on. With it, both ports "
+        description="PEM file of the certificate, then of those that it depends on. With it, all ports "
         "speak TLS only. A file that changes is taken up within seconds, without a restart.",
     )
     tls_key: Path | None = Field(
@@ -107,7 +117,7 @@ class Settings(BaseSettings):
     )
     tls_client_ca: Path | None = Field(
         default=None,
-        description="PEM file of authorities. With it, both ports take only clients that show a certificate "
+        description="PEM file of authorities. With it, all ports take only clients that show a certificate "
         "signed by one of them, beside what their requests are signed with.",
     )
     tls_hsts_seconds: int = Field(
@@ -121,7 +131,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=64,
-        description="Processes that share the two ports. With 1 the same process orders the writes, with "
+        description="Processes that share the ports. With 1 the same process orders the writes, with "
         f"more another one does. 0: one for each processor core that there is, {MOST_WORKERS} at most.",
     )
     root_access_key: str | None = Field(
@@ -272,10 +282,16 @@ class Settings(BaseSettings):
 
     @property
     def scheme(self) -> str:
-        """Of the URLs of both ports."""
+        """Of the URLs of all ports."""
         return "http" if self.tls_certificate is None else "https"
 
-    @field_validator("domains")
+    @property
+    def listens(self) -> tuple[str, ...]:
+        """Every address to listen on."""
+        websites = () if self.website_listen is None else (self.website_listen,)
+        return (self.s3_listen, self.api_listen, *websites)
+
+    @field_validator("domains", "website_domains")
     @classmethod
     def _host_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -300,6 +316,10 @@ class Settings(BaseSettings):
             )
         if parse_listen(self.s3_listen) == parse_listen(self.api_listen):
             raise ValueError(f"s3_listen and api_listen must differ, and both are {self.s3_listen}")
+        if self.website_listen is not None and parse_listen(self.website_listen) in (
+            parse_listen(self.s3_listen), parse_listen(self.api_listen),
+        ):  # fmt: skip
+            raise ValueError(f"website_listen must differ from the other ports, and is {self.website_listen}")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key must be set together, or neither")
         if self.tls_certificate is None and (self.tls_client_ca is not None or self.tls_hsts_seconds):

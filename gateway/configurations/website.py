@@ -1,4 +1,4 @@
-"""Static website hosting: kept and given back. Nothing serves the website yet."""
+"""Static website hosting: how a bucket is to be served. `gateway.website` serves it."""
 
 from gateway.configurations.resource import delete, get, put
 from schemas.configurations.website import WEBSITE, Redirect, RoutingRule, WebsiteConfiguration

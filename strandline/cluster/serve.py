@@ -43,7 +43,7 @@ async def serve_in_cluster(settings: Settings, roles: Roles) -> None:
     cluster = cluster_of(settings)
     if settings.workers > 1:
         raise ConfigurationError("workers are for a data folder: in a cluster, start more gateways instead")
-    check_free(settings.s3_listen, settings.api_listen)
+    check_free(*settings.listens)
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
         keys, root = open_keys(settings, cluster)
@@ -102,6 +102,8 @@ def _announce(settings: Settings, cluster: ClusterSettings, roles: Roles, root: 
     print(f"Strandline {__version__}: {names}, in a cluster, region {settings.region}")
     print(f"  S3        {url(settings.s3_listen, settings.scheme)}")
     print(f"  API       {url(settings.api_listen, settings.scheme)}  (docs: /docs, metrics: /metrics)")
+    if settings.website_listen is not None:
+        print(f"  websites  {url(settings.website_listen, settings.scheme)}")
     where = f", secret in {cluster.keys_dir}" if settings.root_access_key is None else ""
     print(f"  root      access key {root.credential.access_key}{where}")
     sys.stdout.flush()
