@@ -6,6 +6,7 @@ run again, so a migration that was cut off is simply started again.
 
 from cassandra.cluster import Session
 
+from index.cassandra.administration import change_schema, refresh, run
 from schemas.errors import ConfigurationError
 
 # Rows are found in few SSTables, however often they are overwritten.
@@ -121,19 +122,21 @@ def migrate(session: Session, keyspace: str, datacenter: str, replication_factor
     """Bring a keyspace, made when it is not there, to this program's version; returns the steps taken.
 
     Blocking. One at a time: Cassandra does not order changes of the schema that race. Raises
-    ConfigurationError for a keyspace of a newer program.
+    ConfigurationError for a keyspace of a newer program, ServiceUnavailable.
     """
-    session.execute(
+    change_schema(
+        session,
         f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = "
-        f"{{'class': 'NetworkTopologyStrategy', '{datacenter}': {replication_factor:d}}}"
+        f"{{'class': 'NetworkTopologyStrategy', '{datacenter}': {replication_factor:d}}}",
     )
-    session.execute(_VERSIONS.format(keyspace=keyspace))
+    change_schema(session, _VERSIONS.format(keyspace=keyspace))
     session.set_keyspace(keyspace)
     taken = []
     for version in range(schema_version(session, keyspace) + 1, SCHEMA_VERSION + 1):
         for statement in MIGRATIONS[version - 1]:
-            session.execute(statement)
-        session.execute(
+            change_schema(session, statement)
+        run(
+            session,
             "INSERT INTO migrations (store, version, applied_at) VALUES ('index', %s, toTimestamp(now()))",
             (version,),
         )
@@ -142,12 +145,13 @@ def migrate(session: Session, keyspace: str, datacenter: str, replication_factor
 
 
 def schema_version(session: Session, keyspace: str) -> int:
-    """The version of a keyspace's tables; 0 when it has none. Raises ConfigurationError for a newer one."""
-    session.cluster.refresh_schema_metadata()
+    """The version of a keyspace's tables; 0 when it has none. Raises ConfigurationError for a newer one,
+    ServiceUnavailable."""
+    refresh(session)
     known = session.cluster.metadata.keyspaces.get(keyspace)
     if known is None or "migrations" not in known.tables:
         return 0
-    found = session.execute(f"SELECT max(version) FROM {keyspace}.migrations WHERE store = 'index'").one()
+    found = run(session, f"SELECT max(version) FROM {keyspace}.migrations WHERE store = 'index'").one()
     version: int = (found[0] if found is not None else None) or 0
     if version > SCHEMA_VERSION:
         raise ConfigurationError(
@@ -158,7 +162,8 @@ def schema_version(session: Session, keyspace: str) -> int:
 
 
 def check_schema(session: Session, keyspace: str) -> None:
-    """Raise ConfigurationError unless the keyspace has exactly the tables that this program expects."""
+    """Raise ConfigurationError unless the keyspace has exactly the tables that this program expects,
+    ServiceUnavailable when that cannot be known."""
     version = schema_version(session, keyspace)
     if version < SCHEMA_VERSION:
         state = f"has schema version {version}" if version else "has no tables"

@@ -6,6 +6,7 @@ compared with those of the live index at the same positions.
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from index.cassandra.keyspaces import active_keyspace, drop_keyspace, new_keyspa
 from index.cassandra.schema import migrate
 from index.comparison import Difference
 from processors.replay import replay
+from schemas.errors import ServiceUnavailable
 from schemas.events import FACTS, OBJECT_VERSIONS, POLICIES
 from schemas.facts import decode_fact
 from schemas.seq import decode_seq
@@ -27,6 +29,7 @@ from strandline.cluster.connections import cassandra_connection, kafka_connectio
 from strandline.cluster.settings import ClusterSettings
 
 Place = tuple[str, int]  # topic, partition
+log = logging.getLogger(__name__)
 
 
 class Verified(NamedTuple):
@@ -131,11 +134,15 @@ def _make_keyspace(cluster: ClusterSettings, keyspace: str) -> None:
 
 
 def _drop_keyspace(connection: Connection, keyspace: str) -> None:
-    session = open_session(connection, connection.keyspace)
+    """What was found out must not be lost because Cassandra is too busy to tidy up: that is only told."""
     try:
-        drop_keyspace(session, connection.keyspace, keyspace)
-    finally:
-        session.cluster.shutdown()
+        session = open_session(connection, connection.keyspace)
+        try:
+            drop_keyspace(session, connection.keyspace, keyspace)
+        finally:
+            session.cluster.shutdown()
+    except ServiceUnavailable as error:
+        log.warning("the keyspace %s was made for this only, and is left behind: %s", keyspace, error)
 
 
 def _switch(connection: Connection, keyspace: str) -> None:
