@@ -1,8 +1,9 @@
-"""Kafka, Cassandra and zone stores for tests: those that the environment names, else native processes.
+"""Kafka, Cassandra and zone stores for tests: those that the environment names, else containers where a
+Docker engine answers, else native processes.
 
 A test asks for the fixture `kafka`, `cassandra` or `zones`; each starts its service when it is first asked
-for, once per run, whatever the number of test processes. Where there is none the test is skipped and says
-why; with STRANDLINE_REQUIRE_CLUSTER=1 it fails instead.
+for: native ones once per run, whatever the number of test processes, containers once per test process. Where
+there is none the test is skipped and says why; with STRANDLINE_REQUIRE_CLUSTER=1 it fails instead.
 
 Services given by the environment (`python -m compose.native environment` prints it for running ones):
 
@@ -15,7 +16,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -26,6 +27,7 @@ from compose.native.jars import NotAvailable
 from compose.native.minio import MinioZones, Zone
 from compose.native.ports import free_ports
 from compose.native.process import Process, start_all, stop_all
+from tests.cluster import containers
 
 REQUIRED = "STRANDLINE_REQUIRE_CLUSTER"
 ZONES = 3
@@ -71,6 +73,11 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     if given := os.environ.get("STRANDLINE_TEST_KAFKA"):
         yield Kafka(given)
         return
+    if containers.engine_answers():
+        broker, address = containers.kafka_container()
+        with broker:
+            yield Kafka(address)
+        return
 
     def make(folder: Path, ports: list[int]) -> tuple[Kafka, list[Process]]:
         from compose.native.kafka import KafkaBrokers
@@ -88,6 +95,11 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cassandra]:
     if given := os.environ.get("STRANDLINE_TEST_CASSANDRA"):
         hosts, _, port = given.rpartition(":")
         yield Cassandra(tuple(hosts.split(",")), int(port))
+        return
+    if containers.engine_answers():
+        with containers.container(containers.cassandra_recipe()) as node:
+            host, number = containers.address(node, containers.CASSANDRA_PORT)
+            yield Cassandra((host,), number)
         return
 
     def make(folder: Path, ports: list[int]) -> tuple[Cassandra, list[Process]]:
@@ -107,6 +119,12 @@ def zones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zones]:
         access_key, _, secret_key = os.environ["STRANDLINE_TEST_ZONE_KEYS"].partition(":")
         endpoints = enumerate(given.split(","))
         yield Zones(tuple(Zone(f"zone-{n}", endpoint, access_key, secret_key) for n, endpoint in endpoints))
+        return
+    if containers.engine_answers():
+        with ExitStack() as stack:
+            recipe = containers.zone_recipe()
+            started = [stack.enter_context(containers.container(recipe)) for _ in range(ZONES)]
+            yield Zones(tuple(containers.zone(f"zone-{n}", store) for n, store in enumerate(started)))
         return
 
     def make(folder: Path, ports: list[int]) -> tuple[Zones, list[Process]]:
