@@ -41,6 +41,7 @@ def test_a_stream_holds_a_few_blocks(zones: Zones, tmp_path: Path) -> None:
         finally:
             tracemalloc.stop()
         assert written < 24 * MIB
-        assert streamed < 12 * MIB
+        # A zone that is slow for a moment holds its answer while another one is asked, too.
+        assert streamed < 24 * MIB
 
     in_zones(tmp_path, zones, scenario)
