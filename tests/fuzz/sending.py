@@ -1,6 +1,7 @@
 """Sends a request as bytes, and tells what came back, in time or not."""
 
 import contextlib
+import errno
 import http.client
 import socket
 import time
@@ -56,8 +57,16 @@ def send(data: bytes, port: int, method: str, ended: bool) -> Outcome:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
             if ended:
-                connection.shutdown(socket.SHUT_WR)
+                _end(connection)
         return _receive(connection, method)
+
+
+def _end(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_WR)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:  # which it is no longer once the server has reset it
+            raise
 
 
 def _receive(connection: socket.socket, method: str) -> Outcome:
