@@ -370,6 +370,8 @@ def s3_error(error: BaseException) -> S3Error:
 
     A backend that took too long is SlowDown; whatever is not ours is InternalError.
     """
+    if isinstance(error, errors.SelectRefused):  # of which S3 has more than a hundred, all alike
+        return S3Error(error.code, 503 if error.code == "Busy" else 400, error.message)
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind]

@@ -18,6 +18,7 @@ from gateway import (
     post_object,
     put_object,
     restore_object,
+    select_object_content,
     upload_part,
     versioning,
 )
@@ -75,6 +76,7 @@ MODULES: tuple[ModuleType, ...] = (
     post_object,
     put_object,
     restore_object,
+    select_object_content,
     replication,
     request_payment,
     tagging,

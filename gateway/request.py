@@ -18,6 +18,7 @@ from ingest.payload import Payload
 from ingest.producer import Producer
 from query.identities import FreshIdentities
 from query.reader import Reader
+from query.select.running import Queries
 from schemas.events import Origin
 from schemas.new_buckets import NewBuckets
 from schemas.rows import Grant, ObjectLock, ObjectVersion
@@ -38,6 +39,7 @@ class Services:
     customer_keys_over_http: bool = False
     new_buckets: NewBuckets = "acls-disabled"
     kms: KmsEnvelope = field(kw_only=True)
+    queries: Queries = field(default_factory=Queries)
     callers: Callers = field(init=False)
     patience: Patience = field(init=False)
 

@@ -484,6 +484,14 @@ class OwnershipControlsNotFound(StrandlineError):
     """The bucket has no ownership controls."""
 
 
+class SelectRefused(StrandlineError):
+    """A query over an object, or its input or output, that cannot be answered. `code` is S3's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class TooManyConfigurations(StrandlineError):
     """The bucket has as many configurations of that kind as it may have."""
 

@@ -5,13 +5,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gateway.errors import INTERNAL, SLOW_DOWN, TABLE, s3_error
+from gateway.errors import INTERNAL, SLOW_DOWN, TABLE, S3Error, s3_error
 from gateway.xml_errors import error_document, error_headers
 from schemas import errors
-from schemas.errors import InvalidArgument, StrandlineError
+from schemas.errors import InvalidArgument, SelectRefused, StrandlineError
 
 DOMAIN = [
-    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, StrandlineError)
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(kind, StrandlineError) and kind is not SelectRefused
 ]
 
 
@@ -26,6 +28,11 @@ def test_every_domain_error_has_a_place_of_its_own(kind: type[StrandlineError]) 
 
 def test_the_table_names_nothing_else() -> None:
     assert set(TABLE) == set(DOMAIN)
+
+
+def test_errors_of_queries_bring_their_code() -> None:
+    assert s3_error(SelectRefused("CastFailed", "no number")) == S3Error("CastFailed", 400, "no number")
+    assert s3_error(SelectRefused("Busy", "later")).status == 503
 
 
 def test_errors_that_are_not_ours() -> None:
