@@ -100,6 +100,9 @@ class Feed(Protocol):
     def begin(self, offset: int) -> None:
         """Read from this offset on; what was read before and not taken is forgotten. May be called again."""
 
+    async def ready(self) -> None:
+        """Wait until `next` has something to say."""
+
     async def next(self, limit: int) -> list[Record]:
         """Up to `limit` records, in order, as soon as there are any; none once the feed has ended.
 

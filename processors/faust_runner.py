@@ -45,9 +45,13 @@ class FaustFeed:
         """See `bus.contract.Feed`. What is left of the run in hand is handed over again."""
         self.commit(offset)
 
-    async def next(self, limit: int) -> list[Record]:
+    async def ready(self) -> None:
         """See `bus.contract.Feed`."""
         await self._until(lambda: bool(self._run) or self.ended or self._failure is not None)
+
+    async def next(self, limit: int) -> list[Record]:
+        """See `bus.contract.Feed`."""
+        await self.ready()
         if self._failure is not None:
             raise self._failure
         return [] if self.ended else self._run[:limit]

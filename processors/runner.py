@@ -9,9 +9,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Protocol
 
 from bus.contract import Feed, Record
+from processors.rounds import Rounds
 from schemas.errors import (
     LogUnavailable,
     PartitionLost,
@@ -55,11 +57,13 @@ MakeProcessor = Callable[[str, int], PartitionProcessor]
 class Runner:
     """Feeds processors, one for each partition; `serve` is one partition's life with this worker.
 
+    rounds    what partitions take part in with each run; None: each works by itself
     failures  partitions that stopped, and why; they stay stopped until the worker starts anew
     """
 
-    def __init__(self, make: MakeProcessor) -> None:
+    def __init__(self, make: MakeProcessor, rounds: Rounds | None = None) -> None:
         self._make = make
+        self._rounds = rounds
         self.failures: dict[tuple[str, int], StrandlineError] = {}
 
     async def serve(self, feed: Feed) -> None:
@@ -86,8 +90,13 @@ class Runner:
         processor = self._make(feed.topic, feed.partition)
         try:
             feed.begin(await processor.open())
-            while records := await feed.next(RUN):
-                await processor.handle(records)
+            while True:
+                await feed.ready()
+                async with self._rounds.join() if self._rounds is not None else nullcontext():
+                    records = await feed.next(RUN)
+                    if not records:
+                        return
+                    await processor.handle(records)
                 feed.commit(records[-1].offset + 1)
                 retries.worked()
         finally:

@@ -61,16 +61,18 @@ class KafkaFeed:
         self._failure = None
         self._ask(self, offset, self._begun)
 
-    async def next(self, limit: int) -> list[Record]:
+    async def ready(self) -> None:
         """See `bus.contract.Feed`."""
-        while not self._records:
-            if self.ended:
-                return []
-            if self._failure is not None:
-                raise self._failure
+        while not self._records and not self.ended and self._failure is None:
             self._news.clear()
             await self._news.wait()
+
+    async def next(self, limit: int) -> list[Record]:
+        """See `bus.contract.Feed`."""
+        await self.ready()
         records = self._records
+        if not records and not self.ended and self._failure is not None:
+            raise self._failure
         taken = [records.popleft() for _ in range(min(limit, len(records)))]
         self._taken += Volume.of(taken)
         if self.paused and not self.full(2):

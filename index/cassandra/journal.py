@@ -19,6 +19,7 @@ has under way worthless: timestamps in the journal are (lease, offset), so all o
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ from cassandra import ConsistencyLevel
 
 from index.cassandra.client import Client
 from index.cassandra.rows import Row
+from index.cassandra.together import Together
 from index.contract import PendingFacts
 from index.records import FACTS, name_seed, open_row, seal_row
 from schemas.errors import PartitionLost, ServiceUnavailable
@@ -71,7 +73,9 @@ class JournalTable:
         self.client = client
         prepare = client.prepare
         place = "topic = ? AND log_partition = ?"
-        self.lease = prepare(f"SELECT lease FROM leases WHERE {place}")
+        self._leases = prepare(
+            "SELECT log_partition, lease FROM leases WHERE topic = ? AND log_partition IN ?"
+        )
         self.holder = prepare(f"SELECT lease, holder FROM leases WHERE {place}")
         self.holder.consistency_level = ConsistencyLevel.LOCAL_SERIAL
         self.take = prepare(
@@ -88,6 +92,21 @@ class JournalTable:
         self.put_applied = prepare(f"UPDATE journal USING TIMESTAMP ? SET applied = ? WHERE {place}")
         self.trim = prepare(f"DELETE FROM journal USING TIMESTAMP ? WHERE {place} AND last <= ?")
         self.cut = prepare(f"DELETE FROM journal USING TIMESTAMP ? WHERE {place} AND last >= ?")
+        self.lease = Together(self._read_leases)
+
+    async def _read_leases(self, places: Sequence[Place]) -> list[int | None]:
+        by_topic: dict[str, list[int]] = {}
+        for topic, partition in places:
+            by_topic.setdefault(topic, []).append(partition)
+        pages = await asyncio.gather(
+            *(self.client.execute(self._leases, (topic, numbers)) for topic, numbers in by_topic.items())
+        )
+        found = {
+            (topic, partition): lease
+            for topic, page in zip(by_topic, pages, strict=True)
+            for partition, lease in page
+        }
+        return [found.get(place) for place in places]
 
 
 class Journal:
@@ -123,8 +142,9 @@ class Journal:
             ]
         )
 
-    async def record(self, batch: JournalBatch, facts: PendingFacts | None) -> None:
-        """Write the batch and its facts as one mutation (step 2). May be repeated.
+    async def record(self, batch: JournalBatch, facts: PendingFacts | None, applied: int) -> None:
+        """Write the batch and its facts as one mutation (step 2), and with it that the rows of every event
+        below `applied` are durable. May be repeated.
 
         Raises ServiceUnavailable: then it is not known whether it was written.
         """
@@ -134,7 +154,7 @@ class Journal:
         else:
             record = seal_row(facts, self._place.seed)
             put = table.put.bind((*self._place, self._seal(batch), facts.last, record, timestamp))
-        statements = [put]
+        statements = [put, table.put_applied.bind(self._applied(applied))]
         if self._trimmed >= 0:
             statements.append(table.trim.bind((timestamp, *self._place, self._trimmed)))
         await self._client.write_together(statements)
@@ -142,8 +162,7 @@ class Journal:
 
     async def check_lease(self) -> None:
         """Raise PartitionLost unless the lease is still this writer's (step 3)."""
-        found = await self._client.execute(self._table.lease, self._place)
-        lease = found[0][0] if found else None
+        lease = await self._table.lease.ask(self._place)
         if lease != self._lease:
             raise PartitionLost(
                 f"another worker has taken {self._place} over (lease {lease}, and ours was {self._lease})"
@@ -151,8 +170,7 @@ class Journal:
 
     async def mark_applied(self, offset: int) -> None:
         """The rows of every event below `offset` are durable: readers may know."""
-        values = (self._timestamp(offset), self._seal_offset(offset), *self._place)
-        await self._client.execute(self._table.put_applied, values)
+        await self._client.execute(self._table.put_applied, self._applied(offset))
 
     async def pending_facts(self) -> list[PendingFacts]:
         """Facts not yet trimmed, in order. Raises IndexCorrupt."""
@@ -194,6 +212,9 @@ class Journal:
                 self._lease = taken
                 return
         raise ServiceUnavailable(f"{self._place} is being taken over by several workers at once")
+
+    def _applied(self, offset: int) -> tuple[int, bytes, str, int]:
+        return self._timestamp(offset), self._seal_offset(offset), *self._place
 
     def _timestamp(self, offset: int) -> int:
         return self._lease << OFFSET_BITS | offset

@@ -8,6 +8,7 @@ from index.cassandra.batch import Batch, KeyChanges
 from index.cassandra.client import Client
 from index.cassandra.rows import NULL_SLOT, open_slot, open_version
 from index.cassandra.sharding import ShardMaps
+from index.cassandra.together import Together
 from index.contract import KeyState, KeyWant
 from index.records import open_part, open_upload
 from schemas.ids import NULL_VERSION, version_rank
@@ -18,6 +19,8 @@ KEYS_AT_ONCE = 100  # in one query of one partition
 
 _Ends = tuple[ObjectVersion | None, ObjectVersion | None]  # the head, the null version under it
 _Key = tuple[bytes, str]
+_ByShard = dict[tuple[bytes, int], list[str]]
+_EndRows = list[tuple[str, bytes | None, bytes | None]]
 
 
 class KeyStates:
@@ -35,6 +38,7 @@ class KeyStates:
         )
         self._upload = prepare(f"SELECT record FROM uploads WHERE {shard} AND key = ? AND upload_id = ?")
         self._part = prepare("SELECT record FROM parts WHERE upload_id = ? AND number = ?")
+        self._of_all = Together(self._read_ends)
 
     async def load(self, wants: Sequence[KeyWant], batch: Batch) -> list[KeyState]:
         """The state of each key, in order, as the batch leaves it."""
@@ -80,18 +84,13 @@ class KeyStates:
     async def _bucket_ends(
         self, bucket_id: bytes, keys: list[str]
     ) -> list[tuple[str, ObjectVersion | None, ObjectVersion | None]]:
-        async def reading(shard_map: Any) -> list[Any]:
+        async def reading(shard_map: Any) -> _EndRows:
             by_shard: dict[int, list[str]] = {}
             for key in keys:
                 by_shard.setdefault(shard_map.read_from(key), []).append(key)
-            pages = await asyncio.gather(
-                *(
-                    self._client.execute(self._states, (bucket_id, number, wanted[i : i + KEYS_AT_ONCE]))
-                    for number, wanted in by_shard.items()
-                    for i in range(0, len(wanted), KEYS_AT_ONCE)
-                )
+            return await self._of_all.ask(
+                {(bucket_id, number): wanted for number, wanted in by_shard.items()}
             )
-            return [row for page in pages for row in page]
 
         return [
             (
@@ -100,6 +99,28 @@ class KeyStates:
                 open_version("key_state", bucket_id, key, below) if below else None,
             )
             for key, head, below in await self._maps.read(bucket_id, reading)
+        ]
+
+    async def _read_ends(self, asked: Sequence[_ByShard]) -> list[_EndRows]:
+        """What each of the writers asked for: keys of shards. No two of them ask for the same key."""
+        keys: _ByShard = {}
+        for one in asked:
+            for shard, wanted in one.items():
+                keys.setdefault(shard, []).extend(wanted)
+        places = [
+            (*shard, wanted[i : i + KEYS_AT_ONCE])
+            for shard, wanted in keys.items()
+            for i in range(0, len(wanted), KEYS_AT_ONCE)
+        ]
+        pages = await asyncio.gather(*(self._client.execute(self._states, place) for place in places))
+        found = {
+            (bucket_id, number, row[0]): row
+            for (bucket_id, number, _), page in zip(places, pages, strict=True)
+            for row in page
+        }
+        return [
+            [found[*shard, key] for shard, wanted in one.items() for key in wanted if (*shard, key) in found]
+            for one in asked
         ]
 
     async def _more(

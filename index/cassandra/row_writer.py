@@ -23,6 +23,7 @@ from index.cassandra.rows import (
     Row,
 )
 from index.cassandra.sharding import KeptMap
+from index.cassandra.together import Together
 
 TOGETHER = 200  # statements in one mutation, about: Cassandra holds it in memory as a whole
 BUCKET_SLICES = 16  # partitions of `buckets`, so that no node has all of it
@@ -43,6 +44,7 @@ class RowWriter:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._of_all = Together(self._write_all)
         prepare = client.prepare
         shard = "bucket_id = ? AND shard = ? AND key = ?"
         self._put_version = prepare(
@@ -115,18 +117,29 @@ class RowWriter:
             else:
                 place, statements = self._other(row, timestamp)
                 places.setdefault(place, []).extend(statements)
-        sending = [
-            self._client.write_together(statements[i : i + TOGETHER])
-            for statements in places.values()
+        if places:
+            await self._of_all.ask(places)
+
+    async def _write_all(self, asked: Sequence[Places]) -> list[BaseException | None]:
+        """Write what the writers asked for: of a shard's rows one mutation, whoever they are from."""
+        places: Places = {}
+        for one in asked:
+            for place, statements in one.items():
+                places.setdefault(place, []).extend(statements)
+        mutations = [
+            (place, statements[i : i + TOGETHER])
+            for place, statements in places.items()
             for i in range(0, len(statements), TOGETHER)
         ]
-        if len(sending) == 1:
-            await sending[0]
-            return
-        outcomes = await asyncio.gather(*sending, return_exceptions=True)
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
+        outcomes = await asyncio.gather(
+            *(self._client.write_together(statements) for _, statements in mutations), return_exceptions=True
+        )
+        failed = {
+            place: outcome
+            for (place, _), outcome in zip(mutations, outcomes, strict=True)
+            if outcome is not None
+        }
+        return [next((failed[place] for place in one if place in failed), None) for one in asked]
 
     def _key(self, row: KeyRows, number: int, timestamp: int) -> Iterator[Any]:
         bucket_id, key = row.bucket_id, row.key

@@ -136,7 +136,7 @@ class CassandraWriter:
         )
 
         async def deciding() -> None:
-            await self._journal.record(committed, facts)
+            await self._journal.record(committed, facts, self._applied)
             await self._journal.check_lease()
 
         # Until the end of this, nobody can tell what became of the batch but the next writer.
@@ -205,15 +205,15 @@ class CassandraWriter:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _mark_applied(self) -> None:
-        """Tell readers how far the rows are: beside the commits and for several at once, since nobody waits
-        for it."""
+        """Tell readers how far the rows are, once no batch follows that does: nobody waits for it."""
         try:
             while self._marked != self._applied:
-                await asyncio.sleep(MARK_SECONDS)
                 offset = self._applied
-                await self._journal.mark_applied(offset)
-                self._marked = offset
-            await self._activity.report_if_due()
+                await asyncio.sleep(MARK_SECONDS)
+                if offset == self._applied:  # else the batch after it has told
+                    await self._journal.mark_applied(offset)
+                    self._marked = offset
+                await self._activity.report_if_due()
         except ServiceUnavailable as error:
             log.warning("the position of %s is not up to date: %s", self._place, error.message)
 

@@ -14,6 +14,7 @@ from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
 from index.cassandra.index import CassandraIndex
 from processors.access_logger import ACCESS_LOGGER
 from processors.materializing import MaterializerPartition
+from processors.rounds import Rounds
 from processors.runner import Runner
 from schemas.errors import ConfigurationError
 from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
@@ -79,7 +80,8 @@ def _start_materializers(
     runner = Runner(
         lambda topic, partition: MaterializerPartition(
             topic, partition, index.open_writer, facts, receipts.answer
-        )
+        ),
+        Rounds(),
     )
     group = KafkaGroup(connection, MATERIALIZERS, [OBJECT_VERSIONS, POLICIES])
     group.start(runner.serve)
