@@ -1,9 +1,11 @@
 """What the access log of a bucket is told of a request, made once its answer has gone out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from gateway.request import Request
+from msgspec import structs
+
+from gateway.request import Deleted, Request
 from schemas.access_record import AccessRecord
 from schemas.rows import Bucket
 
@@ -73,6 +75,15 @@ def access_record(
         authentication,
         asked.get("host", ""),
     )
+
+
+def batch_records(record: AccessRecord, deleted: Iterable[Deleted]) -> Iterator[AccessRecord]:
+    """One for each object of the DeleteObjects that has that record."""
+    for key, version, status, error in deleted:
+        yield structs.replace(
+            record, operation="BATCH.DELETE.OBJECT", key=key[:KEY_LIMIT], version=version, uri="",
+            status=status, error=error, sent=0, size=-1, milliseconds=-1, turn_around=-1,
+        )  # fmt: skip
 
 
 def operation_name(operation: str, method: str, key: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from access.identity import ANONYMOUS
 from access.sigv4 import Verifier
 from blobs.contract import Lent
-from gateway.access_record import access_record
+from gateway.access_record import access_record, batch_records
 from gateway.acl_request import WRITES, acl_of_write
 from gateway.acl_xml import ACL_HEADERS
 from gateway.authorization.authorizer import authorize, needs_no_asking
@@ -154,6 +154,8 @@ class Application:
                     answered - started, time(), exchange.version, self._host_id,
                 )  # fmt: skip
                 self._log_access(record)
+                for one in batch_records(record, request.deleted):
+                    self._log_access(one)
 
     # --- in ------------------------------------------------------------------------------------------
     def _read(self, exchange: Exchange, request_id: bytes) -> Request:

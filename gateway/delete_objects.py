@@ -8,13 +8,12 @@ from gateway.authorization.authorizer import CheckDeletion, deletions
 from gateway.body import whole
 from gateway.conditions import single_etag
 from gateway.copy_source import KEY_LIMIT
-from gateway.errors import s3_error
+from gateway.errors import S3Error, s3_error
 from gateway.object_headers import XML_TYPE
 from gateway.object_lock_headers import bypasses
 from gateway.payload_headers import require_digest
-from gateway.request import Request, Response
+from gateway.request import Deleted, Request, Response
 from gateway.xml import Element, document, escape, parse
-from ingest.producer import Producer
 from ingest.results import DeleteResult
 from schemas.errors import (
     KeyTooLong,
@@ -47,8 +46,7 @@ class Wanted(NamedTuple):
 
 async def delete_objects(request: Request) -> Response:
     """DeleteObjects: 200 with an outcome for each key, in the order of the request."""
-    services = request.services
-    bucket = await services.reader.bucket(request.bucket)
+    bucket = await request.services.reader.bucket(request.bucket)
     require_digest(request.headers)
     wanted, quiet = parse_delete(await whole(request, BODY_LIMIT))
     origin = request.origin()
@@ -58,7 +56,7 @@ async def delete_objects(request: Request) -> Response:
     for first in range(0, len(wanted), TOGETHER):
         group = wanted[first : first + TOGETHER]
         outcomes += await asyncio.gather(
-            *(_delete(services.producer, bucket, one, origin, quiet, bypass, check) for one in group)
+            *(_delete(request, bucket, one, origin, quiet, bypass, check) for one in group)
         )
     return Response(200, [XML_TYPE], document("DeleteResult", "".join(outcomes)))
 
@@ -89,7 +87,7 @@ def _wanted(element: Element) -> Wanted:
 
 
 async def _delete(
-    producer: Producer, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool, bypass: bool,
+    request: Request, bucket: Bucket, one: Wanted, origin: Origin, quiet: bool, bypass: bool,
     check: CheckDeletion | None,
 ) -> str:  # fmt: skip
     """Delete one object; what became of it, as an element."""
@@ -104,9 +102,13 @@ async def _delete(
         if check is not None:
             bypass = await check(one.key, one.version)
         condition = Condition(if_match=single_etag(one.etag)) if one.etag else None
+        producer = request.services.producer
         result = await producer.delete_object(bucket, one.key, origin, one.version, condition, bypass)
     except Exception as error:  # one key that fails must not hide what became of the others
-        return _error(one, error)
+        known = s3_error(error)
+        request.deleted.append(Deleted(one.key, one.version or "", known.status, known.code))
+        return _error(one, error, known)
+    request.deleted.append(Deleted(one.key, one.version or result.version, 204, ""))
     return "" if quiet else _deleted(one, result)
 
 
@@ -123,8 +125,7 @@ def _deleted(one: Wanted, result: DeleteResult) -> str:
     return "".join(parts)
 
 
-def _error(one: Wanted, error: Exception) -> str:
-    known = s3_error(error)
+def _error(one: Wanted, error: Exception, known: S3Error) -> str:
     if known.hidden:
         logger.error("delete of %r failed", one.key, exc_info=error)
     message = known.message if known.hidden or not str(error) else str(error)

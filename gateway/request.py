@@ -48,6 +48,15 @@ class Services:
         self.patience = Patience(self.pace.window)
 
 
+class Deleted(NamedTuple):
+    """One object of a DeleteObjects: status and S3's code ("": none) that a DeleteObject would have had."""
+
+    key: str
+    version: str
+    status: int
+    error: str
+
+
 @dataclass(slots=True)
 class Request:
     """A parsed and authenticated request.
@@ -63,6 +72,7 @@ class Request:
     forms        verifies the form that signs an otherwise unsigned PostObject
     owner        who is to own the object to be written; "": the bucket's owner
     found        the object, where it was looked up to decide whether it may be read
+    deleted      what became of each object of a DeleteObjects
     """
 
     method: str
@@ -88,6 +98,7 @@ class Request:
     source_encryption: Asked | None = None
     owner: str = ""
     found: ObjectVersion | None = None
+    deleted: list["Deleted"] = field(default_factory=list)
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

@@ -156,7 +156,8 @@ def test_operations_have_their_names(client: Any, source: str, target: str) -> N
     client.delete_objects(Bucket=source, Delete={"Objects": [{"Key": "k"}]})
     client.delete_object(Bucket=source, Key="l")
     client.head_object(Bucket=source, Key="m")
-    found = [line["operation"] for line in until(client, target, 12)]
+    found = [line["operation"] for line in until(client, target, 13)]
+    found.remove("BATCH.DELETE.OBJECT")
     assert sorted(found) == sorted(
         "REST." + name
         for name in (
@@ -165,6 +166,29 @@ def test_operations_have_their_names(client: Any, source: str, target: str) -> N
             "HEAD.OBJECT",
         )
     )  # fmt: skip
+
+
+def test_each_object_of_a_batch_has_a_line(client: Any, source: str, target: str) -> None:
+    client.put_bucket_versioning(Bucket=source, VersioningConfiguration={"Status": "Enabled"})
+    version = client.put_object(Bucket=source, Key="a b", Body=b"x")["VersionId"]
+    wanted = [
+        {"Key": "a b", "VersionId": version},
+        {"Key": "gone"},
+        {"Key": "bad", "VersionId": "no version"},
+    ]
+    answer = client.delete_objects(Bucket=source, Delete={"Objects": wanted, "Quiet": False})
+    found = {
+        line["key"]: line for line in until(client, target, 6) if line["operation"] == "BATCH.DELETE.OBJECT"
+    }
+    assert {key: (line["status"], line["error"]) for key, line in found.items()} == {
+        "a%20b": ("204", "-"), "gone": ("204", "-"), "bad": ("404", "NoSuchVersion"),
+    }  # fmt: skip
+    markers = {one["Key"]: one.get("DeleteMarkerVersionId") for one in answer["Deleted"]}
+    assert found["a%20b"]["version"] == version
+    assert found["gone"]["version"] == markers["gone"]
+    assert {line["uri"] for line in found.values()} == {'"-"'}
+    request_id = answer["ResponseMetadata"]["RequestId"].upper()
+    assert {line["request_id"] for line in found.values()} == {request_id}
 
 
 def test_simple_and_partitioned_keys(client: Any, source: str, target: str) -> None:
