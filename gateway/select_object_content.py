@@ -14,10 +14,9 @@ from gateway.get_object import find_named
 from gateway.request import Request, Response
 from gateway.select_request import read_select
 from gateway.xml import DECLARATION, parse
+from query.select import spec
 from query.select.parser import LIMIT
-from query.select.parser import parse as parse_query
 from query.select.running import Frame
-from query.select.spec import DONE, FAILED, PROGRESS, RECORDS, Failure, Stats
 from schemas.errors import NotImplementedOperation, SelectRefused
 
 BODY_LIMIT = LIMIT + 64 * 1024  # bytes
@@ -39,12 +38,11 @@ async def select_object_content(request: Request) -> Response:
     check_readable(version)
     version = await unlock(request, version)
     wanted = read_select(root, version.size)
-    parse_query(wanted.spec.expression)
     frames = request.services.queries.run(wanted.spec, reader.stream(version, 0, version.size))
     first = await anext(frames)
-    if first.kind == FAILED:
+    if first.kind == spec.FAILED:
         await frames.aclose()
-        failure = msgspec.json.decode(first.data, type=Failure)
+        failure = msgspec.json.decode(first.data, type=spec.Failure)
         raise SelectRefused(failure.code, failure.message)
     return Response(
         200, [("content-type", "application/octet-stream")], _messages(first, frames, wanted.progress)
@@ -58,15 +56,15 @@ async def _messages(
         frame: Frame | None = first
         while frame is not None:
             match frame.kind:
-                case k if k == RECORDS:
+                case spec.RECORDS:
                     yield event("Records", frame.data, "application/octet-stream")
-                case k if k == PROGRESS:
+                case spec.PROGRESS:
                     if progress:
                         yield _told("Progress", frame.data)
-                case k if k == DONE:
+                case spec.DONE:
                     yield _told("Stats", frame.data) + END
-                case k if k == FAILED:
-                    failure = msgspec.json.decode(frame.data, type=Failure)
+                case spec.FAILED:
+                    failure = msgspec.json.decode(frame.data, type=spec.Failure)
                     yield error(failure.code, failure.message)
                 case _:
                     yield CONTINUATION
@@ -74,7 +72,7 @@ async def _messages(
 
 
 def _told(kind: str, data: bytes) -> bytes:
-    stats = msgspec.json.decode(data, type=Stats)
+    stats = msgspec.json.decode(data, type=spec.Stats)
     text = (
         f"{DECLARATION}<{kind}><BytesScanned>{stats.scanned}</BytesScanned><BytesProcessed>{stats.processed}"
         f"</BytesProcessed><BytesReturned>{stats.returned}</BytesReturned></{kind}>"
