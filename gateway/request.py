@@ -98,7 +98,7 @@ class Request:
     source_encryption: Asked | None = None
     owner: str = ""
     found: ObjectVersion | None = None
-    deleted: list["Deleted"] = field(default_factory=list)
+    deleted: list[Deleted] = field(default_factory=list)
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

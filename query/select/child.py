@@ -151,10 +151,10 @@ def _csv_columns(form: CsvInput, query: Query, pieces: Incoming) -> tuple[list[s
     if form.header != "NONE":
         pieces.drop(len(record))
     columns = max(len(fields), most_columns(query), 1)
+    if columns > COLUMNS_LIMIT:
+        raise SelectRefused("InvalidColumnIndex", f"A record may have up to {COLUMNS_LIMIT} columns.")
     if query.columns is None:
         columns += MORE_COLUMNS + 1  # in the last one nothing may be
-    if len(fields) > COLUMNS_LIMIT or most_columns(query) > COLUMNS_LIMIT:
-        raise SelectRefused("InvalidColumnIndex", f"A record may have up to {COLUMNS_LIMIT} columns.")
     return (fields if form.header == "USE" else None), columns
 
 

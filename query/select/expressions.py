@@ -1,5 +1,6 @@
 """Expressions of a query, by precedence: OR, AND, NOT, comparisons, + - ||, * / %, signs, values."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from query.select.syntax import (
@@ -141,19 +142,18 @@ class Expressions:
         return Like(operand, pattern, self._sum() if self.take("ESCAPE") else None, negated)
 
     def _sum(self) -> Expression:
-        found = self._product()
-        while self.token.kind == "symbol" and self.token.text in ("+", "-", "||"):
-            operator = self.token.text
-            self.advance()
-            found = Binary(operator, found, self._product())
-        return found
+        return self._chain(("+", "-", "||"), self._product)
 
     def _product(self) -> Expression:
-        found = self._sign()
-        while self.token.kind == "symbol" and self.token.text in ("*", "/", "%"):
+        return self._chain(("*", "/", "%"), self._sign)
+
+    def _chain(self, operators: tuple[str, ...], operand: Callable[[], Expression]) -> Expression:
+        """Operands with such operators between them, from the left."""
+        found = operand()
+        while self.token.kind == "symbol" and self.token.text in operators:
             operator = self.token.text
             self.advance()
-            found = Binary(operator, found, self._sign())
+            found = Binary(operator, found, operand())
         return found
 
     def _sign(self) -> Expression:
@@ -169,7 +169,7 @@ class Expressions:
             return Constant("number" if token.kind == "number" else "string", token.text)
         if self.take("("):
             found = self.expression()
-            self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+            self._close()
             return found
         if token.kind == "quoted":
             return self._path()
@@ -229,8 +229,11 @@ class Expressions:
         self.advance()
         if self.take("("):  # DECIMAL(10, 2), VARCHAR(5): what it may hold is not bounded by it
             self._arguments()
-        self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+        self._close()
         return Cast(operand, kind)
+
+    def _close(self) -> None:
+        self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
 
     def _arguments(self) -> tuple[Expression, ...]:
         """Up to the closing parenthesis, which is read, too."""
@@ -267,7 +270,7 @@ class Expressions:
 
     def _with(self, name: str, part: str) -> Call:
         operand = self.expression()
-        self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+        self._close()
         return Call(name, (operand,), part)
 
     def _counted(self, call: Call, least: int, most: int) -> Call:
@@ -283,13 +286,13 @@ class Expressions:
         if self.take("*"):
             if name != "COUNT":
                 raise SelectRefused("UnsupportedSqlStructure", f"{name}(*) is not supported.")
-            self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+            self._close()
             return Aggregate(name, None)
         self.take("ALL")
         if self.token.upper == "DISTINCT":
             raise SelectRefused("UnsupportedSqlStructure", "DISTINCT is not supported.")
         operand = self.expression()
-        self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+        self._close()
         return Aggregate(name, operand)
 
     def _part(self) -> str:
@@ -307,7 +310,7 @@ class Expressions:
         arguments = [text, self.expression()]
         if self.take("FOR"):
             arguments.append(self.expression())
-        self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+        self._close()
         return Call("SUBSTRING", tuple(arguments))
 
     def _trim(self) -> Call:
@@ -319,7 +322,7 @@ class Expressions:
         characters = self.expression()
         if self.take("FROM"):
             text = self.expression()
-            self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+            self._close()
             return Call("TRIM", (text, characters), side)
-        self.expect(")", "ParseExpectedRightParenBuiltinFunctionCall")
+        self._close()
         return Call("TRIM", (characters,), side)

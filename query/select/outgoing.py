@@ -51,7 +51,7 @@ class JsonWriter:
     def record(self, names: Sequence[str], values: Sequence[Any]) -> str:
         """Of names that are there twice the last value counts."""
         found = {name: value for name, value in zip(names, values, strict=True) if value is not ABSENT}
-        return json.dumps(found, ensure_ascii=False, separators=(",", ":")) + self._form.record
+        return _json(found) + self._form.record
 
 
 def writer_of(form: CsvOutput | JsonOutput) -> CsvWriter | JsonWriter:
@@ -64,5 +64,9 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _json(value)
     return str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
