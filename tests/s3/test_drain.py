@@ -139,7 +139,7 @@ def test_what_was_begun_is_finished(server: Server, begin: Begin) -> None:
     for one in (upload, rest_upload):
         one.send(half)
         answer = one.answer()
-        assert answer.status == 200, answer.read()
+        assert answer.status == 200, (answer.read(), server.log_tail())
     for answer, first in zip(answers, begun, strict=True):
         # So slowly that the server's own work is over long before its client has everything.
         rest = b"".join(iter(lambda answer=answer: answer.read(4 * MIB), b""))  # type: ignore[misc]
