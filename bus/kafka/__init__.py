@@ -1,6 +1,7 @@
 """The log on Apache Kafka, through confluent-kafka. Imports `bus.contract`, `schemas`.
 
 connection   brokers, login, names            topics      what there must be, made and checked
+metadata     which of them the brokers know
 producer     records out, in order            reader      a partition from any offset
 submitter    the port Submitter               group       a member of a consumer group
 feed         one of its partitions

@@ -7,15 +7,13 @@ from functools import partial
 from itertools import count, takewhile
 from typing import NamedTuple
 
-from confluent_kafka.admin import AdminClient
-
 from bus.kafka.connection import KafkaConnection
-from bus.kafka.failures import ask
 from bus.kafka.inbox import ReceiptInbox
 from bus.kafka.lease import CLAIM_SECONDS, ReceiptLease
+from bus.kafka.metadata import require_topics
 from bus.kafka.producer import KafkaProducer
 from bus.kafka.receipts import ReplyTo
-from schemas.errors import ConfigurationError, LogError, LogUnavailable, SubmitTimeout
+from schemas.errors import LogError, LogUnavailable, SubmitTimeout
 from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS, POLICIES, RECEIPTS
 from schemas.pending import Pending
 from schemas.receipts import Receipt
@@ -26,8 +24,6 @@ RECEIPT_SECONDS = 10.0  # how long a writer waits for its receipt
 STALLED_SECONDS = 5.0  # a partition whose oldest writer waits this long takes no more meanwhile
 WAITING_LIMIT = 8192  # writers of one gateway
 SWEEP_SECONDS = 0.25
-METADATA_SECONDS = 20.0
-ANSWER_SECONDS = 5.0
 
 Lane = tuple[str, int]  # topic, partition
 
@@ -67,7 +63,8 @@ class KafkaSubmitter:
         """Find the topics, claim a partition for receipts, begin to read it.
 
         Raises ConfigurationError for missing topics, ServiceUnavailable when the brokers do not answer."""
-        self._partitions = await asyncio.to_thread(self._count_partitions)
+        needed = (OBJECT_VERSIONS, POLICIES, RECEIPTS)
+        self._partitions = await asyncio.to_thread(require_topics, self._connection, needed)
         self._topics = {topic: self._connection.name(topic) for topic in self._partitions}
         self._producer = KafkaProducer(self._connection, seconds=self._receipt_seconds)
         self._lease = ReceiptLease(
@@ -175,13 +172,3 @@ class KafkaSubmitter:
             except LogError as error:
                 # Another gateway may share the partition then, which costs no more than its reading.
                 log.warning("the claim on a partition of receipts could not be renewed: %s", error.message)
-
-    def _count_partitions(self) -> dict[str, int]:
-        client = AdminClient(self._connection.settings())
-        topics = ask(lambda: client.list_topics(timeout=ANSWER_SECONDS), METADATA_SECONDS).topics
-        names = {topic: self._connection.name(topic) for topic in (OBJECT_VERSIONS, POLICIES, RECEIPTS)}
-        if missing := [name for name in names.values() if name not in topics]:
-            raise ConfigurationError(
-                f"Kafka has no topic {', '.join(missing)}: run `strandline topics create` once"
-            )
-        return {topic: len(topics[name].partitions) for topic, name in names.items()}

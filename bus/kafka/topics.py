@@ -1,7 +1,6 @@
 """The topics of a store: how many partitions each has, and how it is kept. Made once, checked at starts."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,11 +10,11 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from bus.kafka.connection import KafkaConnection
 from bus.kafka.failures import ask
+from bus.kafka.metadata import ANSWER_SECONDS, partition_counts, require_topics
 from schemas.errors import ConfigurationError, ServiceUnavailable
 from schemas.events import AUDIT, DEAD_LETTERS, FACTS, OBJECT_VERSIONS, POLICIES, RECEIPTS
 
 ADMIN_SECONDS = 20.0
-ANSWER_SECONDS = 5.0
 LOOK_SECONDS = 0.05
 DAY_MILLISECONDS = 24 * 3600 * 1000
 MIB = 1024 * 1024
@@ -85,7 +84,7 @@ def create_topics(connection: KafkaConnection, plan: TopicPlan) -> list[str]:
 
     Raises ConfigurationError as `check_topics` does, ServiceUnavailable when no broker answers."""
     client = AdminClient(connection.settings())
-    present = _partition_counts(client, connection)
+    present = partition_counts(connection)
     missing = [topic for topic in plan.partitions() if topic not in present]
     wanted = [
         NewTopic(
@@ -125,22 +124,18 @@ def _wait_for(client: AdminClient, connection: KafkaConnection, topics: list[str
 def check_topics(connection: KafkaConnection, plan: TopicPlan) -> None:
     """Raise ConfigurationError unless every topic is there with the plan's partitions and settings, and
     ServiceUnavailable when no broker answers."""
-    client = AdminClient(connection.settings())
-    present = _partition_counts(client, connection)
-    if missing := [connection.name(topic) for topic in plan.partitions() if topic not in present]:
-        raise ConfigurationError(
-            f"Kafka has no topic {', '.join(missing)}: run `strandline topics create` once"
-        )
+    present = require_topics(connection, plan.partitions())
     for topic, count in plan.partitions().items():
         if present[topic] != count:
             raise ConfigurationError(
                 f"the topic {connection.name(topic)} has {present[topic]} partitions and {count} are "
                 f"configured: the number is fixed once a topic is made"
             )
-    _check_configurations(client, connection, plan)
+    _check_configurations(connection, plan)
 
 
-def _check_configurations(client: AdminClient, connection: KafkaConnection, plan: TopicPlan) -> None:
+def _check_configurations(connection: KafkaConnection, plan: TopicPlan) -> None:
+    client = AdminClient(connection.settings())
     resources = {
         ConfigResource(ResourceType.TOPIC, connection.name(topic)): topic for topic in plan.partitions()
     }
@@ -158,13 +153,3 @@ def _described(client: AdminClient, resources: list[ConfigResource]) -> dict[Con
     answers = client.describe_configs(resources, request_timeout=ADMIN_SECONDS)
     return {resource: answer.result(ADMIN_SECONDS) for resource, answer in answers.items()}
 
-
-def _partition_counts(client: AdminClient, connection: KafkaConnection) -> dict[str, int]:
-    """Partitions of the topics that are there, by our names."""
-    topics = ask(lambda: client.list_topics(timeout=ANSWER_SECONDS), ADMIN_SECONDS).topics
-    return _ours(connection, ((name, len(topic.partitions)) for name, topic in topics.items()))
-
-
-def _ours(connection: KafkaConnection, counts: Iterable[tuple[str, int]]) -> dict[str, int]:
-    length = len(connection.prefix)
-    return {name[length:]: count for name, count in counts if name.startswith(connection.prefix)}

@@ -198,6 +198,25 @@ def test_missing_topics_are_told(kafka: Kafka) -> None:
         check_topics(connection, PLAN)
 
 
+def test_topics_a_broker_hears_of_a_moment_later_are_not_missing(kafka: Kafka) -> None:
+    """What a broker denies that is behind the others: here, topics made only while the check is asking."""
+    connection = KafkaConnection(kafka.bootstrap_servers, kafka.topic_prefix())
+
+    async def main() -> None:
+        submitter = KafkaSubmitter(connection)
+        starting = asyncio.create_task(submitter.start())
+        checking = asyncio.create_task(asyncio.to_thread(check_topics, connection, PLAN))
+        await asyncio.sleep(1)
+        assert not starting.done()
+        assert not checking.done()
+        await asyncio.to_thread(create_topics, connection, PLAN)
+        await checking
+        await starting
+        await submitter.close()
+
+    asyncio.run(main())
+
+
 def test_topics_are_made_once_and_checked(kafka: Kafka) -> None:
     connection = KafkaConnection(kafka.bootstrap_servers, kafka.topic_prefix())
     assert len(create_topics(connection, PLAN)) == len(PLAN.partitions())
