@@ -51,19 +51,24 @@ def check_trust(text: str) -> None:
             if name in statement:
                 raise MalformedPolicyDocument(f"Has prohibited field {name}")
         _check_one_of(statement, "Principal", "Missing required field Principal")
-        named = statement.get("Principal", statement.get("NotPrincipal"))
-        if named != "*" and not (isinstance(named, dict) and named and named.keys() <= _PRINCIPALS):
-            raise MalformedPolicyDocument("Invalid principal in policy")
-        for value in named.values() if isinstance(named, dict) else ():
-            if not all(
-                isinstance(one, str) and one for one in (value if isinstance(value, list) else [value])
-            ):
-                raise MalformedPolicyDocument("Invalid principal in policy")
+        _check_principals(statement.get("Principal", statement.get("NotPrincipal")))
         if not all(_is_trust_action(action) for action in _texts(statement, "Action")):
             raise MalformedPolicyDocument("AssumeRole policy may only specify STS AssumeRole actions.")
     _compile(text)
     if length(text) > TRUST_LIMIT:
         raise LimitExceeded(f"Cannot exceed quota for ACLSizePerRole: {TRUST_LIMIT}")
+
+
+def check_resource_policy(text: str) -> None:
+    """A policy on some resource, of whatever service. Raises MalformedPolicyDocument."""
+    for statement in _read(text):
+        _check_one_of(statement, "Principal", "Missing required field Principal")
+        _check_principals(statement.get("Principal", statement.get("NotPrincipal")))
+        if {"Resource", "NotResource"} & statement.keys():
+            _check_one_of(statement, "Resource", "Policy statement must contain resources.")
+            _texts(statement, "Resource")
+        _texts(statement, "Action")
+    _compile(text)
 
 
 def length(text: str) -> int:
@@ -101,6 +106,14 @@ def _read(text: str) -> list[dict[str, Any]]:
 def _check_one_of(statement: dict[str, Any], name: str, message: str) -> None:
     if len({name, f"Not{name}"} & statement.keys()) != 1:
         raise MalformedPolicyDocument(message)
+
+
+def _check_principals(named: Any) -> None:
+    if named != "*" and not (isinstance(named, dict) and named and named.keys() <= _PRINCIPALS):
+        raise MalformedPolicyDocument("Invalid principal in policy")
+    for value in named.values() if isinstance(named, dict) else ():
+        if not all(isinstance(one, str) and one for one in (value if isinstance(value, list) else [value])):
+            raise MalformedPolicyDocument("Invalid principal in policy")
 
 
 def _texts(statement: dict[str, Any], name: str) -> list[str]:

@@ -116,6 +116,7 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     ),
     errors.LimitExceeded: S3Error("LimitExceeded", 409, "A limit of the account is exceeded."),
     errors.InvalidInput: S3Error("ValidationError", 400, "A parameter has a value that is not allowed."),
+    errors.InvalidSimulation: S3Error("InvalidInput", 400, "The simulation cannot be carried out as it is."),
     errors.MalformedPolicyDocument: S3Error("MalformedPolicyDocument", 400, "Syntax errors in policy."),
     errors.PackedPolicyTooLarge: S3Error(
         "PackedPolicyTooLarge", 400, "Session policies and tags are too large together."

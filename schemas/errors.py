@@ -181,6 +181,10 @@ class InvalidInput(IdentityError):
     """A parameter of an identity action has a value that is not allowed."""
 
 
+class InvalidSimulation(IdentityError):
+    """A simulation of policies that cannot be carried out as it is asked for."""
+
+
 class MalformedPolicyDocument(IdentityError):
     """An identity's policy does not follow the policy language."""
 

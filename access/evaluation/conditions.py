@@ -69,10 +69,10 @@ def operator(text: str) -> Operator:
 class Condition:
     """One operator on one key."""
 
-    __slots__ = ("_matchers", "_negated", "_quantifier", "_templates", "_without", "key")
+    __slots__ = ("_matchers", "_negated", "_quantifier", "_templates", "_without", "key", "name")
 
     def __init__(self, how: Operator, key: str, values: Sequence[str], variables: bool) -> None:
-        self.key = condition_key(key)
+        self.key, self.name = condition_key(key), key
         self._negated = how.negated
         self._quantifier = how.quantifier
         # What the condition is where the request has no such key, or no value of it.
@@ -89,6 +89,11 @@ class Condition:
                 self._templates.append(made)
             else:
                 self._matchers.append(made)
+
+    @property
+    def needed(self) -> set[str]:
+        """The condition keys that decide it, as they are written."""
+        return {self.name}.union(*(template.needed for template in self._templates))
 
     def holds(self, context: Context) -> bool:
         """Whether the request fulfils it."""
@@ -116,11 +121,15 @@ class Condition:
 class Null:
     """Whether the request has a key at all: "true" asks for one without."""
 
-    __slots__ = ("_missing", "key")
+    __slots__ = ("_missing", "key", "name")
 
     def __init__(self, key: str, values: Sequence[str]) -> None:
-        self.key = condition_key(key)
+        self.key, self.name = condition_key(key), key
         self._missing = {value.strip().lower() for value in values}
+
+    @property
+    def needed(self) -> set[str]:
+        return {self.name}
 
     def holds(self, context: Context) -> bool:
         return ("false" if context(self.key) else "true") in self._missing

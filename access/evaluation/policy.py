@@ -12,7 +12,7 @@ import msgspec
 
 from access.evaluation.conditions import Condition, Null, compile_conditions
 from access.evaluation.principals import Named, Principals, Who
-from access.evaluation.template import Context, Template, compiled
+from access.evaluation.template import Context, Template, compiled, condition_key
 from access.evaluation.wildcard import Matcher, fits, matcher
 from schemas.errors import MalformedPolicy
 
@@ -115,6 +115,17 @@ class Statement:
         """The condition keys that it asks about."""
         return {condition.key for condition in self._conditions}
 
+    def missing(self, ask: Ask) -> set[str]:
+        """The condition keys without a value, as they are written, that decide whether the statement, whose
+        action fits, applies."""
+        unknown = _unknown({key for template in self._templates for key in template.needed}, ask)
+        if not unknown and not self._fits_resource(ask):
+            return set()
+        if self._principals is not None and self._names(ask) is Named.NOT:
+            return set()
+        needed = unknown.union(*(condition.needed for condition in self._conditions))
+        return _unknown(needed, ask)
+
 
 class _OfAction(NamedTuple):
     """The statements that name an action. Denials are about no resource that begins with none of `denied`."""
@@ -152,6 +163,11 @@ class Policy:
             self._by_action[action] = found
         return found
 
+    def about(self, action: str) -> tuple[Statement, ...]:
+        """The statements that name an action, in their order."""
+        found = self._of_action(action)
+        return tuple(sorted(found.denying + found.allowing, key=lambda one: one.place))
+
     def denying(self, ask: Ask) -> Statement | None:
         """The first statement that denies it."""
         found = self._of_action(ask.action)
@@ -183,6 +199,10 @@ def compile_policy(document: str | Json, name: str) -> Policy:
         return Policy(name, [Statement(one, place, variables) for place, one in enumerate(many, 1)])
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise MalformedPolicy(f"{name} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _unknown(names: set[str], ask: Ask) -> set[str]:
+    return {name for name in names if not ask.context(condition_key(name))}
 
 
 def _many(value: str | list[str]) -> list[str]:

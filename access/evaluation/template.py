@@ -21,10 +21,11 @@ _CHARACTERS = frozenset("*?$")
 
 
 class Variable(NamedTuple):
-    """A condition key to be looked up, and what to take where the request has none."""
+    """A condition key to be looked up, and what to take where the request has none. name: as written."""
 
     key: str
     default: str | None
+    name: str
 
 
 def condition_key(name: str) -> str:
@@ -44,6 +45,11 @@ class Template:
         self._parts = parts
         self._make = make
         self._kept: dict[tuple[str, ...], Matcher] = {}
+
+    @property
+    def needed(self) -> set[str]:
+        """The condition keys, as they are written, without which it stands for nothing."""
+        return {part.name for part in self._parts if isinstance(part, Variable) and part.default is None}
 
     def matching(self, context: Context) -> Matcher | None:
         values: list[str] = []
@@ -89,7 +95,8 @@ def _variable(text: str) -> Variable:
     name, comma, default = text.partition(",")
     default = default.strip()
     quoted = comma and len(default) >= 2 and default[0] == default[-1] == "'"
-    return Variable(condition_key(name.strip()), default[1:-1] if quoted else None)
+    name = name.strip()
+    return Variable(condition_key(name), default[1:-1] if quoted else None, name)
 
 
 def compiled(text: str, make: MakeMatcher, wild: bool, variables: bool) -> Matcher | Template:

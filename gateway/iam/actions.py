@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
 
-from gateway.iam import access_keys, accounts, attachments, groups, policies, roles, sts, users
+from gateway.iam import access_keys, accounts, attachments, groups, policies, roles, simulation, sts, users
 from gateway.iam.assume_role import assume_role
 from gateway.iam.attachments import GROUPS, POLICIES, ROLES, USERS, Owner
 from gateway.iam.call import Call, Changes, Result
@@ -19,6 +19,7 @@ from gateway.iam.subjects import (
     new,
     policy,
     role,
+    simulated,
     user,
 )
 
@@ -74,6 +75,8 @@ _IAM: dict[str, Performed] = {
     "SetDefaultPolicyVersion": (policies.set_default_policy_version, policy),
     "DeletePolicyVersion": (policies.delete_policy_version, policy),
     "ListEntitiesForPolicy": (policies.list_entities_for_policy, policy),
+    "SimulatePrincipalPolicy": (simulation.simulate_principal_policy, simulated),
+    "SimulateCustomPolicy": (simulation.simulate_custom_policy, anything),
 }
 
 _STS: dict[str, Performed] = {

@@ -43,14 +43,15 @@ class Parameters:
     def __contains__(self, name: str) -> bool:
         return name in self._given
 
+    def holds(self, name: str) -> bool:
+        """Whether something is given under that name: the parameter itself, or some part of it."""
+        return any(one.partition(".")[0] == name and value for one, value in self._given.items())
+
     def required(self, name: str) -> str:
         """Raises InvalidInput when it is missing or empty."""
         value = self._given.get(name, "")
         if not value:
-            raise InvalidInput(
-                f"1 validation error detected: Value null at '{_member(name)}' failed to satisfy constraint: "
-                "Member must not be null"
-            )
+            raise _missing(name)
         return value
 
     def name(self, parameter: str, limit: int = 64) -> str:
@@ -110,6 +111,13 @@ class Parameters:
             found.append(value)
         return found
 
+    def required_items(self, parameter: str) -> list[str]:
+        """A list that has something in it. Raises InvalidInput."""
+        found = self.items(parameter)
+        if not found:
+            raise _missing(parameter)
+        return found
+
     def fields(self, parameter: str, field: str) -> list[str]:
         """That field of a list of structures, in its order."""
         found: list[str] = []
@@ -139,6 +147,13 @@ class Parameters:
         if len(tags) > TAGS_LIMIT:
             raise InvalidInput(f"{len(tags)} tags; at most {TAGS_LIMIT} are allowed")
         return tags
+
+
+def _missing(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"1 validation error detected: Value null at '{_member(name)}' failed to satisfy constraint: Member "
+        "must not be null"
+    )
 
 
 def _member(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from access.directory import NOTHING_ALLOWED, PolicyText, group_arn, policy_arn, role_arn, user_arn
 from gateway.iam.call import Call
+from gateway.iam.identity_arns import identity_at
 from schemas.identities import ROLE, Account, Group, Role, User, row_name
 
 ANY = "*"
@@ -106,6 +107,14 @@ def policy(call: Call) -> Subject:
     found = call.held.policy(arn.rpartition("/")[2])
     here = found is not None and policy_arn(call.number, found) == arn
     return Subject(arn, call.number, found.tags if found is not None and here else {})
+
+
+def simulated(call: Call) -> Subject:
+    """The user, group or role whose policies are to be tried."""
+    arn = call.parameters.get("PolicySourceArn")
+    found = identity_at(call, arn)
+    tags, boundary = getattr(found, "tags", {}), getattr(found, "boundary", "")  # groups have neither
+    return Subject(arn or ANY, call.number, tags, boundary)
 
 
 def bounded(of: Subjects) -> Subjects:

@@ -22,8 +22,8 @@ class Site:
         self.server = server
         self.root: Keys = (ACCESS_KEY, SECRET_KEY)
 
-    def client(self, service: str, keys: Keys) -> Any:
-        """A client with one attempt, so that each test sees the first answer."""
+    def client(self, service: str, keys: Keys, **more: Any) -> Any:
+        """A client with one attempt, so that each test sees the first answer. more: of its configuration."""
         port = self.server.port if service == "s3" else self.server.api_port
         return boto3.client(
             service,
@@ -36,6 +36,7 @@ class Site:
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
                 signature_version="s3v4" if service == "s3" else "v4",
+                **more,
             ),
         )
 
