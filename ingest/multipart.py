@@ -151,7 +151,12 @@ async def complete_upload(
                 done.version, done.etag, done.size, done.created_at, done.checksum, done.attributes.encryption
             )
         _check_type(upload, announced_type)
-        joined = _join(upload, rows, named)
+        try:
+            joined = _join(upload, rows, named)
+        except InvalidPart:
+            if await ports.index.upload(bucket.bucket_id, key, upload_id) is not None:
+                raise
+            continue  # it ended, and its parts went, between the two readings
         _check_whole(joined, object_size, checksum)
         event = ObjectPut(
             origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), upload.owner_id, joined.size,

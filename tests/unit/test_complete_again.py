@@ -135,6 +135,44 @@ def test_all_of_many_at_once_get_the_same_answer(tmp_path: Path) -> None:
     with_upload(tmp_path, scenario, "enabled")
 
 
+def test_one_that_reads_the_parts_when_another_is_done_gets_the_same_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(uploaded: Uploaded) -> None:
+        index = uploaded.store.ports.index
+        read, first = index.parts, []
+
+        async def after_another(*asked: Any) -> Any:
+            monkeypatch.undo()
+            first.append(await uploaded.complete())
+            return await read(*asked)
+
+        monkeypatch.setattr(index, "parts", after_another)
+        assert [await uploaded.complete()] == first
+        assert await uploaded.versions() == 1
+
+    with_upload(tmp_path, scenario)
+
+
+def test_one_that_reads_the_parts_after_an_abort_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(uploaded: Uploaded) -> None:
+        index, producer = uploaded.store.ports.index, uploaded.store.producer
+        read = index.parts
+
+        async def after_abort(*asked: Any) -> Any:
+            monkeypatch.undo()
+            await producer.abort_upload(uploaded.bucket, "k", uploaded.upload.upload_id, ORIGIN)
+            return await read(*asked)
+
+        monkeypatch.setattr(index, "parts", after_abort)
+        with pytest.raises(NoSuchUpload):
+            await uploaded.complete()
+
+    with_upload(tmp_path, scenario)
+
+
 # --- apply itself -------------------------------------------------------------------------------------
 UPLOAD_ID = "0" * 32
 SPILLED, ITS_DISCARDED = (Extent(bytes([n]) * 16, 0, 100, 80, "key", b"d" * 60) for n in (1, 2))
