@@ -17,7 +17,9 @@ from access.sigv4 import STREAMING_UNSIGNED_TRAILER, UNSIGNED_PAYLOAD, Signed
 from schemas.errors import (
     IncompleteBody,
     InvalidArgument,
+    InvalidChunkSize,
     InvalidRequest,
+    MalformedTrailer,
     MissingContentLength,
 )
 
@@ -58,6 +60,7 @@ class ChunkedDecoder:
         self._held = b""  # an incomplete line (or the CRLF after data)
         self._left = 0  # bytes of the current chunk still to come
         self._short = -1  # size of a chunk under the minimum, if it was not the last so far
+        self._chunks = 0  # signed chunks begun so far
         self._trailer_bytes = 0
         self._gap = False  # an empty line came before the trailers' signature
         self._extra = 0  # bytes after the end
@@ -95,7 +98,8 @@ class ChunkedDecoder:
         return pieces
 
     def finish(self) -> None:
-        """The body has ended. Raises IncompleteBody, InvalidRequest or SignatureDoesNotMatch."""
+        """The body has ended. Raises IncompleteBody, InvalidRequest, MalformedTrailer or
+        SignatureDoesNotMatch."""
         if self._state != _DONE:
             if self._gap and not self._held and _TRAILER_SIGNATURE not in self.trailers:
                 self._check_trailers()  # what was taken for a gap was the end: the signature is missing
@@ -103,9 +107,7 @@ class ChunkedDecoder:
         self._check_length()
         for name in self._announced:
             if name not in self.trailers:
-                raise InvalidRequest(
-                    f"The trailing header {name!r} was announced in x-amz-trailer but did not come."
-                )
+                raise _malformed_trailer(f"{name!r} was announced in x-amz-trailer but did not come")
 
     def decode(self, body: bytes) -> bytes:
         """A whole body at once; the same as feed, finish and join."""
@@ -141,6 +143,8 @@ class ChunkedDecoder:
 
     def _hold(self, rest: bytes) -> None:
         if len(rest) > self._line_limit():
+            if self._state == _TRAILER:
+                raise _malformed_trailer(f"it is longer than {TRAILER_LIMIT} bytes")
             raise InvalidRequest(
                 f"A line of the aws-chunked framing is longer than {self._line_limit()} bytes."
             )
@@ -176,9 +180,11 @@ class ChunkedDecoder:
             self._state = _TRAILER
 
     def _check_size(self, size: int) -> None:
+        self._chunks += 1
         if self._short >= 0 and size > 0:
-            raise InvalidRequest(
+            raise InvalidChunkSize(
                 f"Only the last chunk is allowed to have a size less than {MIN_SIGNED_CHUNK} bytes",
+                Chunk=str(self._chunks),
                 BadChunkSize=str(self._short),
             )
         if 0 < size < MIN_SIGNED_CHUNK:
@@ -209,7 +215,7 @@ class ChunkedDecoder:
     def _trailer_line(self, line: bytes) -> None:
         self._trailer_bytes += len(line)
         if self._trailer_bytes > TRAILER_LIMIT:
-            raise InvalidRequest(f"The trailing headers are longer than {TRAILER_LIMIT} bytes.")
+            raise _malformed_trailer(f"it is longer than {TRAILER_LIMIT} bytes")
         line = line.strip(_BLANK)
         if line:
             self._add_trailer(line)
@@ -237,12 +243,12 @@ class ChunkedDecoder:
             name = name_bytes.decode("ascii").strip(" \t").lower()
             text = value.decode("ascii").strip(" \t")
         except UnicodeDecodeError:
-            raise InvalidRequest("A trailing header is not ASCII.") from None
+            raise _malformed_trailer("it is not ASCII") from None
         if not colon or not name or name in self.trailers:
-            raise InvalidRequest(f"{line[:80]!r} is not a trailing header, or comes twice.")
+            raise _malformed_trailer(f"{line[:80]!r} is no header, or comes twice")
         signature = self._chain is not None and name == _TRAILER_SIGNATURE
         if name not in self._announced and not signature:
-            raise InvalidRequest(f"The trailing header {name!r} was not announced in x-amz-trailer.")
+            raise _malformed_trailer(f"{name!r} was not announced in x-amz-trailer")
         self.trailers[name] = text
 
     def _check_length(self) -> None:
@@ -269,6 +275,13 @@ def _signature(extension: bytes) -> str:
 
 def _is_hexadecimal(text: bytes) -> bool:
     return not text.strip(b"0123456789abcdefABCDEF")
+
+
+def _malformed_trailer(why: str) -> MalformedTrailer:
+    return MalformedTrailer(
+        "The request contained trailing data that was not well-formed or did not conform to our published "
+        f"schema: {why}."
+    )
 
 
 def _incomplete(expected: int | None, provided: int) -> IncompleteBody:

@@ -184,6 +184,15 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         400,
         "You did not provide the number of bytes specified by the Content-Length HTTP header",
     ),
+    errors.InvalidChunkSize: S3Error(
+        "InvalidChunkSizeError", 400, "Only the last chunk is allowed to have a size less than 8192 bytes"
+    ),
+    errors.MalformedTrailer: S3Error(
+        "MalformedTrailerError",
+        400,
+        "The request contained trailing data that was not well-formed or did not conform to our published "
+        "schema.",
+    ),
     errors.MissingContentLength: S3Error(
         "MissingContentLength", 411, "You must provide the Content-Length HTTP header."
     ),

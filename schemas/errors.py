@@ -278,6 +278,14 @@ class IncompleteBody(StrandlineError):
     """The body ended before the announced length."""
 
 
+class InvalidChunkSize(StrandlineError):
+    """A signed aws-chunked body has a chunk that is too small and not the last."""
+
+
+class MalformedTrailer(StrandlineError):
+    """The trailing headers of an aws-chunked body are no headers, or not those announced."""
+
+
 class MissingContentLength(StrandlineError):
     """A write without Content-Length."""
 

@@ -183,3 +183,16 @@ def test_a_decoded_length_is_required(raw: Raw, s3: Any, bucket: str) -> None:
     answer = raw.send("PUT", f"/{bucket}/key", sent, b"4\r\ndata\r\n0\r\n\r\n")
     assert (answer.status, answer.code) == (411, "MissingContentLength")
     nothing_stored(s3, bucket)
+
+
+@pytest.mark.parametrize("trailer", ["", "x-amz-checksum-crc32c:AAAAAA==\r\n", "no header\r\n"])
+def test_a_trailer_that_is_not_the_one_announced(raw: Raw, s3: Any, bucket: str, trailer: str) -> None:
+    sent = {
+        "x-amz-content-sha256": UNSIGNED_TRAILER,
+        "Content-Encoding": "aws-chunked",
+        "x-amz-decoded-content-length": "4",
+        "x-amz-trailer": "x-amz-checksum-crc32",
+    }
+    answer = raw.send("PUT", f"/{bucket}/key", sent, f"4\r\ndata\r\n0\r\n{trailer}\r\n".encode())
+    assert (answer.status, answer.code) == (400, "MalformedTrailerError")
+    nothing_stored(s3, bucket)

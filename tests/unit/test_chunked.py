@@ -216,11 +216,11 @@ def test_length_must_be_the_one_announced() -> None:
 
 
 def test_trailers_must_be_those_announced() -> None:
-    with pytest.raises(errors.InvalidRequest, match="did not come"):
+    with pytest.raises(errors.MalformedTrailer, match="did not come"):
         ChunkedDecoder(5, (CRC,)).decode(b"5\r\nhello\r\n0\r\n\r\n")
-    with pytest.raises(errors.InvalidRequest, match="not announced"):
+    with pytest.raises(errors.MalformedTrailer, match="not announced"):
         ChunkedDecoder(5).decode(unsigned(b"hello"))
-    with pytest.raises(errors.InvalidRequest, match="twice"):
+    with pytest.raises(errors.MalformedTrailer, match="twice"):
         ChunkedDecoder(1, ("a",)).decode(b"1\r\nx\r\n0\r\na:1\r\na:2\r\n\r\n")
     body = sign_chunks([b"x"], AWS_SEED)[:-2] + b"a:1\r\n\r\n"
     with pytest.raises(errors.SignatureDoesNotMatch):
@@ -239,7 +239,7 @@ def test_trailers_must_be_those_announced() -> None:
 )  # fmt: skip
 def test_malformed_framing_is_refused(body: bytes) -> None:
     for signed in (None, seed(AWS_SEED)):
-        with pytest.raises(errors.InvalidRequest):
+        with pytest.raises((errors.InvalidRequest, errors.MalformedTrailer)):
             ChunkedDecoder(None, ("a",), signed).decode(body)
 
 
@@ -249,7 +249,7 @@ def test_no_bytes_break_the_parser(junk: bytes) -> None:
         decoder = ChunkedDecoder(5, (CRC,))
         try:
             assert decoder.decode(body) == b"hello"
-        except (errors.InvalidRequest, errors.IncompleteBody):
+        except (errors.InvalidRequest, errors.IncompleteBody, errors.MalformedTrailer):
             continue
 
 
@@ -260,8 +260,9 @@ def test_one_crlf_too_many_at_the_end_is_let_pass() -> None:
 def test_small_signed_chunks_are_refused_unless_last() -> None:
     assert ChunkedDecoder(3, (), seed(AWS_SEED)).decode(sign_chunks([b"end"], AWS_SEED)) == b"end"
     body = sign_chunks([b"a" * (MIN_SIGNED_CHUNK - 1), b"end"], AWS_SEED)
-    with pytest.raises(errors.InvalidRequest, match="Only the last chunk"):
+    with pytest.raises(errors.InvalidChunkSize, match="Only the last chunk") as caught:
         ChunkedDecoder(None, (), seed(AWS_SEED)).decode(body)
+    assert caught.value.details == {"Chunk": "2", "BadChunkSize": "8191"}
     assert ChunkedDecoder(2).decode(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n") == b"ab"
 
 
