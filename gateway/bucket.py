@@ -101,12 +101,12 @@ async def list_buckets(request: Request) -> Response:
     """ListBuckets: the caller's buckets by name, in pages if asked for."""
     query = request.query
     prefix = query.get("prefix", "")
-    limit = number_parameter(query, "max-buckets", MAX_BUCKETS, MAX_BUCKETS)
-    if limit == 0:
+    limit = number_parameter(query, "max-buckets", MAX_BUCKETS, MAX_BUCKETS + 1)
+    if not 1 <= limit <= MAX_BUCKETS:
         raise InvalidArgument(
             f"Argument max-buckets must be an integer between 1 and {MAX_BUCKETS}",
             ArgumentName="max-buckets",
-            ArgumentValue="0",
+            ArgumentValue=query["max-buckets"],
         )
     token = query.get("continuation-token")
     after = decode_token(token) if token is not None else ""

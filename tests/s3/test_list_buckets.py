@@ -82,14 +82,14 @@ def test_regions_are_told_where_the_request_has_a_parameter(s3: Any, names: list
     assert not any("BucketRegion" in one for one in plain)
 
 
-@pytest.mark.parametrize("size", ["0", "-1", "ten", "1.5", "99999999999"])
+@pytest.mark.parametrize("size", ["0", "-1", "10001", "ten", "1.5", "99999999999"])
 def test_sizes_that_are_none(raw: Raw, size: str) -> None:
     answer = raw.send("GET", f"/?max-buckets={size}")
     assert (answer.status, answer.code) == (400, "InvalidArgument")
 
 
-def test_more_than_ten_thousand_are_ten_thousand(lax: Any, names: list[str]) -> None:
-    assert listed(lax.list_buckets(Prefix=prefix_of(names), MaxBuckets=20_000)) == names
+def test_ten_thousand_is_the_most(s3: Any, names: list[str]) -> None:
+    assert listed(s3.list_buckets(Prefix=prefix_of(names), MaxBuckets=10_000)) == names
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "!!!"])
