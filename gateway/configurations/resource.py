@@ -15,12 +15,14 @@ from schemas.errors import StrandlineError
 BODY_LIMIT = 2 * 1024**2  # bytes of an XML body; what it becomes is bounded again when it is stored
 
 
-async def read_configuration(request: Request, root: str, kind: type[T], digest: bool = False) -> T:
-    """The configuration in a request's body. Raises MalformedXML; InvalidRequest where a `digest` of the body
-    is required and there is none."""
+async def read_configuration(
+    request: Request, root: str, kind: type[T], digest: bool = False, limit: int = BODY_LIMIT
+) -> T:
+    """The configuration in a request's body of at most `limit` bytes. Raises MalformedXML, MessageTooLong;
+    InvalidRequest where a `digest` of the body is required and there is none."""
     if digest:
         require_digest(request.headers)
-    return read_struct(parse(await whole(request, BODY_LIMIT), root), kind)
+    return read_struct(parse(await whole(request, limit), root), kind)
 
 
 def xml_answer(root: str, content: str) -> Response:
@@ -34,12 +36,13 @@ def put(
     *,
     status: int = 200,
     digest: bool = False,
+    limit: int = BODY_LIMIT,
 ) -> Handler:
-    """A handler that checks a document and sets it."""
+    """A handler that checks a document of at most `limit` bytes and sets it."""
 
     async def handler(request: Request) -> Response:
         bucket = await request.services.reader.bucket(request.bucket)
-        configuration = await read_configuration(request, root, kind.type, digest)
+        configuration = await read_configuration(request, root, kind.type, digest, limit)
         if check is not None:
             check(configuration)
         await request.services.producer.configure_bucket(bucket, kind, configuration, request.origin())

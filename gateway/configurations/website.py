@@ -6,6 +6,7 @@ from schemas.errors import InvalidArgument, InvalidRequest, MalformedXML, NoSuch
 
 ROOT = "WebsiteConfiguration"
 RULES_LIMIT = 50
+BODY_LIMIT = 128 * 1024  # bytes of the XML
 
 
 def check(website: WebsiteConfiguration) -> None:
@@ -79,5 +80,5 @@ def _check_protocol(protocol: str | None) -> None:
 HANDLERS = {
     "DeleteBucketWebsite": delete(WEBSITE),
     "GetBucketWebsite": get(WEBSITE, ROOT, NoSuchWebsiteConfiguration),
-    "PutBucketWebsite": put(WEBSITE, ROOT, check),
+    "PutBucketWebsite": put(WEBSITE, ROOT, check, limit=BODY_LIMIT),
 }

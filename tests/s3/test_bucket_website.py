@@ -100,3 +100,12 @@ def test_websites_against_the_rules(lax: Any, bucket: str, website: dict[str, An
 def test_fifty_rules(s3: Any, bucket: str) -> None:
     put(s3, bucket, many_rules(50))
     assert len(get(s3, bucket)["RoutingRules"]) == 50
+
+
+def test_a_document_of_more_than_128_kib(s3: Any, bucket: str) -> None:
+    """API Reference, PutBucketWebsite: "The maximum request length is limited to 128 KB"."""
+    rules = with_rule({"HostName": "h"})["RoutingRules"] + [{"Redirect": {"HostName": "h" * 3000}}] * 49
+    with refused("MaxMessageLengthExceeded", 400):
+        put(s3, bucket, {"IndexDocument": {"Suffix": "i"}, "RoutingRules": rules})
+    rules = with_rule({"HostName": "h"})["RoutingRules"] + [{"Redirect": {"HostName": "h" * 2000}}] * 49
+    put(s3, bucket, {"IndexDocument": {"Suffix": "i"}, "RoutingRules": rules})
