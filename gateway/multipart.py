@@ -20,14 +20,17 @@ from gateway.object_headers import XML_TYPE, attributes_of, quoted, write_header
 from gateway.request import Request, Response, base_url
 from gateway.xml import Element, document, escape, parse
 from ingest.results import CompletedPart, PutResult
-from schemas.errors import InvalidArgument, InvalidRequest, MalformedXML
+from schemas.errors import AccessDenied, InvalidArgument, InvalidRequest, MalformedXML
 
 PARTS_LIMIT = 10_000
 BODY_LIMIT = 8 * 1024**2  # bytes: 10,000 parts, each with an ETag and the longest checksum
 
 
 async def create_multipart_upload(request: Request) -> Response:
-    """CreateMultipartUpload."""
+    """CreateMultipartUpload. Whoever is allowed to must still have signed: source: Amazon S3 User Guide,
+    "Uploading and copying objects using multipart upload"."""
+    if request.principal.kind == "anonymous":
+        raise AccessDenied("Anonymous users cannot initiate multipart uploads.  Please authenticate.")
     services = request.services
     bucket = await services.reader.bucket(request.bucket)
     protection = await protection_of_write(request, bucket)

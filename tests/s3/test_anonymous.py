@@ -138,16 +138,25 @@ def test_acls_open_to_everybody(s3: Any, nobody: Any, open_bucket: str) -> None:
             call()
 
 
-def test_uploads_of_anybody_in_parts(s3: Any, nobody: Any, open_bucket: str) -> None:
+def test_nobody_starts_an_upload_in_parts(s3: Any, nobody: Any, open_bucket: str) -> None:
+    """User Guide, "Multipart upload process": anonymous users cannot initiate multipart uploads."""
+    s3.put_bucket_acl(Bucket=open_bucket, ACL="public-read-write")
+    allow(s3, open_bucket, "s3:*")
+    place = {"Bucket": open_bucket, "Key": "parts"}
+    with refused(*DENIED):
+        nobody.create_multipart_upload(**place)
+
+
+def test_parts_of_anybody(s3: Any, nobody: Any, open_bucket: str) -> None:
     s3.put_bucket_acl(Bucket=open_bucket, ACL="public-read-write")
     place = {"Bucket": open_bucket, "Key": "parts"}
-    upload = nobody.create_multipart_upload(**place)["UploadId"]
+    upload = s3.create_multipart_upload(**place)["UploadId"]
     part = nobody.upload_part(**place, UploadId=upload, PartNumber=1, Body=b"part")
     with refused(*DENIED):
         nobody.list_parts(**place, UploadId=upload)
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     nobody.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
-    assert s3.list_objects(Bucket=open_bucket)["Contents"][0]["Owner"]["ID"] == STRANGER
+    assert body(s3.get_object(**place)) == b"part"
 
 
 def test_requester_pays(s3: Any, nobody: Any, bucket: str) -> None:
