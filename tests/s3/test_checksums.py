@@ -144,6 +144,14 @@ def test_content_md5(raw: Raw, s3: Any, bucket: str) -> None:
         s3.head_object(Bucket=bucket, Key="bad")
 
 
+@pytest.mark.parametrize("header", ["x-amz-checksum-sha3", "x-amz-checksum-"])
+def test_one_of_an_unknown_algorithm(raw: Raw, s3: Any, bucket: str, header: str) -> None:
+    answer = raw.send("PUT", f"/{bucket}/k", {header: value_of("SHA256", DATA)}, DATA)
+    assert (answer.status, answer.code) == (400, "InvalidRequest")
+    with refused("404", 404):
+        s3.head_object(Bucket=bucket, Key="k")
+
+
 def test_two_checksums_are_one_too_many(raw: Raw, bucket: str) -> None:
     both = {f"x-amz-checksum-{name.lower()}": value_of(name, DATA) for name in ("CRC32", "SHA256")}
     answer = raw.send("PUT", f"/{bucket}/k", both, DATA)

@@ -113,6 +113,8 @@ def test_a_checksum(raw: Raw, s3: Any, bucket: str) -> None:
     assert s3.head_object(Bucket=bucket, Key="key", ChecksumMode="ENABLED")["ChecksumCRC32"] == right
     wrong = upload(raw, bucket, file=b"other", key="wrong", x_amz_checksum_crc32=right)
     assert (wrong.status, wrong.code) == (400, "BadDigest")
+    unknown = upload(raw, bucket, key="wrong", x_amz_checksum_sha3=right)
+    assert (unknown.status, unknown.code) == (400, "InvalidRequest")
     with refused("404", 404):
         s3.head_object(Bucket=bucket, Key="wrong")
 
