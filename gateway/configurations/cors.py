@@ -81,8 +81,7 @@ async def preflight(request: Request) -> Response:
         raise AccessForbidden(
             "CORSResponse: CORS is not enabled for this bucket.", Method=method, ResourceType=kind
         )
-    asked = [name for item in headers.get("access-control-request-headers", "").split(",")
-             if (name := item.strip().lower())]  # fmt: skip
+    asked = _asked(request)
     for name in asked:
         if not _is_header(name):
             raise BadRequest(f'Access-Control-Request-Headers "{name}" contains invalid character.')
@@ -97,9 +96,20 @@ async def cors_headers(request: Request) -> Headers:
     configuration = await _configuration(request) if request.bucket else None
     if configuration is None:
         return []
-    origin = request.headers["origin"]
-    rule = find_rule(configuration, origin, request.method, ())
-    return [] if rule is None else rule_headers(rule, origin, ())
+    headers = request.headers
+    origin, asked = headers["origin"], _asked(request)
+    # What a preflight has counts in any request, as in S3.
+    method = headers.get("access-control-request-method", request.method)
+    if not all(_is_header(name) for name in asked):
+        return []
+    rule = find_rule(configuration, origin, method, asked)
+    return [] if rule is None else rule_headers(rule, origin, asked)
+
+
+def _asked(request: Request) -> list[str]:
+    """The headers that Access-Control-Request-Headers names, in lower case."""
+    text = request.headers.get("access-control-request-headers", "")
+    return [name for item in text.split(",") if (name := item.strip().lower())]
 
 
 async def _configuration(request: Request) -> CorsConfiguration | None:

@@ -223,6 +223,19 @@ def test_a_request_that_no_rule_fits_is_served_without_the_headers(raw: Raw, s3:
     assert (head.status, access_control(head)) == (200, {})
 
 
+def test_a_request_that_says_what_it_is_a_preflight_for(raw: Raw, s3: Any, bucket: str) -> None:
+    """S3 goes by what Access-Control-Request-… say, whatever the request itself is."""
+    put(s3, bucket, RULE | {"AllowedMethods": ["PUT"]})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    asking = {"Origin": PAGE, "Access-Control-Request-Method": "PUT"}
+    answer = raw.send("GET", f"/{bucket}/k", asking | {"Access-Control-Request-Headers": "x-amz-date"})
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, PAGE)
+    assert answer.headers["access-control-allow-headers"] == "x-amz-date"
+    for other in ({"Access-Control-Request-Method": "GET"}, {"Access-Control-Request-Headers": "x-other"}):
+        answer = raw.send("GET", f"/{bucket}/k", asking | other)
+        assert (answer.status, access_control(answer)) == (200, {})
+
+
 def test_a_request_without_origin(raw: Raw, s3: Any, bucket: str) -> None:
     put(s3, bucket, ANYBODY)
     answer = raw.send("GET", f"/{bucket}")
