@@ -168,14 +168,34 @@ def part_key(request: Request, upload: Upload) -> bytes:
 
 
 async def check_upload_key(request: Request, bucket: Bucket) -> None:
-    """Hold a key that comes with CompleteMultipartUpload against the upload's. Raises InvalidRequest."""
-    if request.encryption is None:
+    """Hold what CompleteMultipartUpload says of encryption against the upload's. Raises InvalidRequest; for a
+    key of the KMS that is not there, KmsNotFound."""
+    asked = request.encryption
+    if asked is None:
         return
     try:
         upload = await request.services.reader.upload(bucket, request.key, request.query["uploadId"])
     except NoSuchUpload:
         return  # completed before, perhaps: that is for the producer to say
-    part_key(request, upload)
+    if asked.method == "customer":
+        part_key(request, upload)
+    elif not _is_same(request, asked, upload.attributes.encryption):
+        raise InvalidRequest("The provided encryption parameters did not match the ones used originally.")
+
+
+def _is_same(request: Request, asked: Asked, made: Encryption | None) -> bool:
+    """Whether the method asked for, and all that is said with it, is what protects the upload already."""
+    if made is None:
+        return asked.method == "AES256"
+    if made.kind != "kms" or asked.method != "aws:kms":
+        return False
+    kms = request.services.kms
+    account = request.principal.account
+    return (
+        (asked.kms_key is None or kms.arn(kms.key_of(account, asked.kms_key)) == made.key_id)
+        and (not asked.context or asked.context == made.context)
+        and asked.bucket_key in (None, made.bucket_key)
+    )
 
 
 def same_protection(

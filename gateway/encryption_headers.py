@@ -38,6 +38,8 @@ ENCRYPTION_HEADERS = METHOD_HEADERS | {
 # Which operations take which of them; elsewhere they would be ignored, and S3 refuses that.
 MAKES = frozenset({"CopyObject", "CreateMultipartUpload", "PostObject", "PutObject"})
 COPIES = frozenset({"CopyObject", "UploadPartCopy"})
+# May say again what the upload was created with: minio-go does, to every server but AWS.
+REPEATS = frozenset({"CompleteMultipartUpload"})
 KEEPS = MAKES | COPIES | {
     "CompleteMultipartUpload", "GetObject", "GetObjectAttributes", "HeadObject", "ListParts",
     "SelectObjectContent", "UploadPart",
@@ -127,7 +129,7 @@ def customer_asked(headers: MutableMapping[str, str], prefix: str) -> Asked | No
 def _method_asked(headers: MutableMapping[str, str], operation: str) -> Asked | None:
     if METHOD_HEADERS.isdisjoint(headers):
         return None
-    if operation not in MAKES:
+    if operation not in MAKES | REPEATS:
         raise _unsupported(min(METHOD_HEADERS.intersection(headers)))
     method = headers.get(METHOD)
     if method == "aws:kms:dsse":

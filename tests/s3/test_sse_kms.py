@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.s3.expecting import refused
-from tests.s3.raw import Raw
+from tests.s3.raw import Answer, Raw
 
 MIB = 1024**2
 KMS = {"ServerSideEncryption": "aws:kms"}
@@ -104,6 +104,59 @@ def test_parts(s3: Any, bucket: str, bucket_key: bool) -> None:
     assert (done["ServerSideEncryption"], done["SSEKMSKeyId"]) == ("aws:kms", made["SSEKMSKeyId"])
     assert read(s3, bucket, "k") == data
     assert read(s3, bucket, "k", PartNumber=2) == data[5 * MIB :]
+
+
+def complete_with(raw: Raw, s3: Any, bucket: str, made: dict[str, Any], said: dict[str, str]) -> Answer:
+    """Complete an upload that was created so, saying that of its encryption."""
+    upload = {"Bucket": bucket, "Key": "k"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload, **made)["UploadId"]
+    etag = s3.upload_part(**upload, PartNumber=1, Body=b"part")["ETag"]
+    parts = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+    document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+    return raw.send("POST", f"/{bucket}/k?uploadId={upload['UploadId']}", said, document)
+
+
+METHOD_HEADER = "x-amz-server-side-encryption"
+NAMED = {METHOD_HEADER: "aws:kms", KEY_HEADER: "alias/aws/s3"}
+TOLD = {METHOD_HEADER: "aws:kms", f"{METHOD_HEADER}-context": CONTEXT}
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({}, {METHOD_HEADER: "AES256"}),
+        (KMS, {METHOD_HEADER: "aws:kms"}),
+        (KMS, NAMED),
+        (KMS | {"SSEKMSEncryptionContext": CONTEXT}, TOLD),
+        (KMS | {"SSEKMSEncryptionContext": CONTEXT}, {METHOD_HEADER: "aws:kms"}),
+    ],
+)
+def test_what_protects_an_upload_may_be_said_again_at_its_end(
+    raw: Raw, s3: Any, bucket: str, made: dict[str, Any], said: dict[str, str]
+) -> None:
+    """AWS takes none of these headers there; minio-go leaves them out for AWS only."""
+    answer = complete_with(raw, s3, bucket, made, said)
+    assert (answer.status, answer.headers[METHOD_HEADER]) == (200, said[METHOD_HEADER])
+    assert read(s3, bucket, "k") == b"part"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({}, {METHOD_HEADER: "aws:kms"}),
+        (KMS, {METHOD_HEADER: "AES256"}),
+        (KMS, TOLD),
+        (KMS, {METHOD_HEADER: "aws:kms", f"{METHOD_HEADER}-bucket-key-enabled": "true"}),
+        ({}, {f"{METHOD_HEADER}-bucket-key-enabled": "true"}),
+    ],
+)
+def test_but_nothing_else_may(
+    raw: Raw, s3: Any, bucket: str, made: dict[str, Any], said: dict[str, str]
+) -> None:
+    answer = complete_with(raw, s3, bucket, made, said)
+    assert (answer.status, answer.code) == (400, "InvalidRequest")
+    with refused("404", 404):
+        s3.head_object(Bucket=bucket, Key="k")
 
 
 def test_the_default_of_a_bucket(s3: Any, bucket: str) -> None:
