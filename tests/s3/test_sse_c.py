@@ -264,5 +264,8 @@ def test_the_key_is_nowhere(store: Store, s3: Any, raw: Raw, bucket: str, tmp_pa
     files = [path for path in store.server.data_dir.rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in [*files, store.server.log]:
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # the store has replaced it meanwhile
+            continue
         assert not any(text in content for text in texts), path
