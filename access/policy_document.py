@@ -6,9 +6,11 @@ Source: IAM User Guide, "Grammar of the IAM JSON policy language"; Amazon S3 Use
 import json
 import re
 from collections.abc import Iterable
+from ipaddress import ip_network
 from typing import Any
 
 from access.s3_actions import BUCKET_ACTIONS, OBJECT_ACTIONS
+from access.s3_condition_keys import LISTING_ACTIONS, LISTING_KEYS, is_known
 from schemas.errors import MalformedPolicy
 
 POLICY_LIMIT = 20 * 1024  # bytes
@@ -116,6 +118,32 @@ def _check_statement(statement: Json, bucket: str) -> None:
     _check_actions_and_resources(statement, bucket)
     if "Condition" in statement:
         check_condition(statement["Condition"])
+        for operator, keys in statement["Condition"].items():
+            for key, value in keys.items():
+                _check_s3_condition(statement, operator, key, value if isinstance(value, list) else [value])
+
+
+def _check_s3_condition(statement: Json, operator: str, key: str, values: list[Any]) -> None:
+    """What S3 asks of a condition beyond the grammar: no policy is kept that could not mean what it says."""
+    if not is_known(key):
+        raise MalformedPolicy("Policy has an invalid condition key")
+    if "IpAddress" in operator and not all(_is_range(str(value)) for value in values):
+        raise MalformedPolicy("Invalid IP address in Conditions")
+    if key.lower() in LISTING_KEYS and not all(
+        _includes(action, LISTING_ACTIONS) for action in texts(statement.get("Action", "*"), "Action")
+    ):
+        raise MalformedPolicy("Conditions do not apply to combination of actions and resources in statement")
+
+
+def _is_range(text: str) -> bool:
+    """Whether it is an address or a range of them, or only a request's variables will tell."""
+    if "${" in text:
+        return True
+    try:
+        ip_network(text.strip(), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_principal(principal: Any) -> None:
@@ -153,12 +181,17 @@ def _levels(action: str) -> set[str]:
     """What the actions that a pattern stands for act on."""
     if action == "*":
         return {"bucket", "object"}
-    service, _, pattern = action.partition(":")
+    service, _, _ = action.partition(":")
     if service.lower() != "s3":
         return set()
-    pattern = pattern.lower()
     tables = (("bucket", BUCKET_ACTIONS), ("object", OBJECT_ACTIONS))
-    return {level for level, names in tables if any(_matches(pattern, name.lower()) for name in names)}
+    return {level for level, names in tables if _includes(action, names)}
+
+
+def _includes(action: str, names: Iterable[str]) -> bool:
+    """Whether the pattern of an action stands for one of those of S3, too."""
+    pattern = action.lower().removeprefix("s3:")
+    return any(_matches(pattern, name.lower()) for name in names)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -15,7 +15,8 @@ PAGE = "s3-compatibility.md"
 
 NOTES: dict[str, str] = {
     "AbortMultipartUpload": "Without x-amz-if-match-initiated-time (directory buckets).",
-    "CompleteMultipartUpload": "If-Match and If-None-Match are decided atomically.",
+    "CompleteMultipartUpload": "If-Match and If-None-Match are decided atomically. Headers of encryption may "
+    "say again what the upload has.",
     "CopyObject": "By reference within the store. If-Match, If-None-Match and the x-amz-copy-source-if-… "
     "conditions.",
     "CreateBucket": "Buckets are private and owned by whoever made them; making one's own bucket again "

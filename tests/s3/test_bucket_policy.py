@@ -73,9 +73,22 @@ def test_delete(s3: Any, bucket: str) -> None:
         {"Principal": {"AWS": ["123456789012", "arn:aws:iam::123456789012:user/Zoë"]}},
         {"Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"},
         {"Principal": {"CanonicalUser": "a" * 64}},
-        {"Condition": {"StringEquals": {"s3:prefix": ["a", "b"]}, "Bool": {"aws:SecureTransport": "true"}}},
+        {
+            "Action": ["s3:ListBucket", "s3:ListBucketV*"],
+            "Resource": "arn:aws:s3:::{0}",
+            "Condition": {"StringEquals": {"s3:prefix": ["a", "b"]}, "Bool": {"aws:SecureTransport": "true"}},
+        },
+        {"Action": "s3:*", "Condition": {"StringLike": {"s3:Delimiter": "/"}}},
+        {"Action": None, "NotAction": "s3:PutObject", "Condition": {"StringLike": {"s3:prefix": "a*"}}},
+        {"Condition": {"StringEquals": {"s3:ExistingObjectTag/Team": "a", "S3:TLSVersion": "1.3"}}},
+        {"Condition": {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]}}},
+        {"Condition": {"IpAddress": {"aws:SourceIp": "${aws:PrincipalTag/home}"}}},
         {"Condition": {"ForAnyValue:StringLikeIfExists": {"aws:PrincipalOrgPaths": "o-1/*"}}},
-        {"Condition": {"NumericLessThanEquals": {"s3:max-keys": 10}, "Null": {"aws:TokenIssueTime": True}}},
+        {
+            "Action": "s3:ListBucket",
+            "Resource": "arn:aws:s3:::{0}",
+            "Condition": {"NumericLessThanEquals": {"s3:max-keys": 10}, "Null": {"aws:TokenIssueTime": True}},
+        },
         {"Sid": None},
         {"Resource": "arn:aws:s3:::test-*/*"},
     ],
@@ -85,6 +98,9 @@ def test_policies_of_every_shape(s3: Any, bucket: str, changes: dict[str, Any]) 
     text = policy(bucket, **changes).replace("{0}", bucket)
     put(s3, bucket, text)
     assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == text
+
+
+NO_COMBINATION = "Conditions do not apply to combination of actions and resources in statement"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +126,23 @@ def test_policies_of_every_shape(s3: Any, bucket: str, changes: dict[str, Any]) 
         ({"Resource": "arn:aws:s3:::{0}"}, "Action does not apply to any resource(s) in statement"),
         ({"Condition": {"StringIs": {"aws:userid": "x"}}}, "Invalid Condition type : StringIs"),
         ({"Condition": {"StringEquals": {"nonsense": "x"}}}, "Policy has an invalid condition key"),
+        ({"Condition": {"StringEquals": {"s3:Colour": "x"}}}, "Policy has an invalid condition key"),
+        ({"Condition": {"Null": {"s3:ExistingObjectTag": "x"}}}, "Policy has an invalid condition key"),
+        ({"Condition": {"StringEquals": {"s3:prefix/a": "x"}}}, "Policy has an invalid condition key"),
+        ({"Condition": {"IpAddress": {"aws:SourceIp": "300.1.1.1/40"}}}, "Invalid IP address in Conditions"),
+        (
+            {"Condition": {"NotIpAddress": {"aws:SourceIp": ["10.0.0.1", "home"]}}},
+            "Invalid IP address in Conditions",
+        ),
+        ({"Condition": {"StringEquals": {"s3:prefix": "a"}}}, NO_COMBINATION),
+        (
+            {
+                "Action": ["s3:GetObject", "s3:ListBucket"],
+                "Resource": ["arn:aws:s3:::{0}", "arn:aws:s3:::{0}/*"],
+                "Condition": {"NumericEquals": {"s3:max-keys": 1}},
+            },
+            NO_COMBINATION,
+        ),
         ({"NotAction": "s3:PutObject"}, "Statement/policy already has instance of Action"),
     ],
 )
