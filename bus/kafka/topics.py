@@ -152,4 +152,3 @@ def _check_configurations(connection: KafkaConnection, plan: TopicPlan) -> None:
 def _described(client: AdminClient, resources: list[ConfigResource]) -> dict[ConfigResource, Any]:
     answers = client.describe_configs(resources, request_timeout=ADMIN_SECONDS)
     return {resource: answer.result(ADMIN_SECONDS) for resource, answer in answers.items()}
-
