@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from schemas.errors import ConfigurationError, StrandlineError
 from strandline.command_line import Command, build_parser, given_settings
 from strandline.commands import (
+    access_explain,
     audit_verify,
     bucket_shards,
     config_show,
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     kms_rotate_master,
     kms_shred,
     *IDENTITY_COMMANDS,
+    access_explain,
     log_tail,
     index_verify,
     index_rebuild,

@@ -31,7 +31,7 @@ _BODIES = {
     "PutObjectRetention": _LOCK,
     "PutObjectTagging": (_REQUEST_TAGS, "s3:requestobjecttagkeys"),
 }
-_MAY_MEND = Decision(True, reason="The root of the account that owns a bucket may always set its policy.")
+MAY_MEND = Decision(True, reason="The root of the account that owns a bucket may always set its policy.")
 _LATER = Decision(True, reason="It depends on the request's body.")
 
 
@@ -102,16 +102,25 @@ class Asking:
 
     async def decide(self, action: str, body: bool = False) -> Decision:
         """Whether the caller may do that. `body`: what the request's body brings is known by now."""
+        if self.may_mend(action):
+            return MAY_MEND
+        target = await self.target(action)
+        if not body and self._asks_about(_BODIES.get(self.request.operation, ())):
+            return _LATER
+        return decide(self.caller, f"s3:{action.lower()}", self.resource, self.keys, target)
+
+    def may_mend(self, action: str) -> bool:
+        """Whether it is about a bucket's policy, and the caller the root of the account that owns it."""
         principal = self.caller.principal
-        if action in MENDS and principal.kind == "account" and principal.id == self.bucket.owner_id:
-            return _MAY_MEND
+        return action in MENDS and principal.kind == "account" and principal.id == self.bucket.owner_id
+
+    async def target(self, action: str) -> Target:
+        """The resource from its owner's side; `keys` know the object where the answer turns on it."""
         if self._turns_on_object(action):
             self.keys.version = await self.look_up()
         if action in OF_INITIATOR:
             self._initiated = await self._has_initiated()
-        if not body and self._asks_about(_BODIES.get(self.request.operation, ())):
-            return _LATER
-        return decide(self.caller, f"s3:{action.lower()}", self.resource, self.keys, self._target(action))
+        return self._target(action)
 
     @property
     def resource(self) -> str:
@@ -175,7 +184,6 @@ class Asking:
         return upload.initiator == principal.id
 
     def _target(self, action: str) -> Target:
-        """The resource from its owner's side."""
         bucket, rules, version = self.bucket, self.rules, self.version
         owner, foreign = bucket.owner_id, False
         if rules.acls_count and version is not None and action in BY_OBJECT_OWNER:

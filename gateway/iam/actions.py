@@ -7,7 +7,9 @@ from typing import Literal, NamedTuple
 from gateway.iam import access_keys, accounts, attachments, groups, policies, roles, simulation, sts, users
 from gateway.iam.assume_role import assume_role
 from gateway.iam.attachments import GROUPS, POLICIES, ROLES, USERS, Owner
-from gateway.iam.call import Call, Changes, Result
+from gateway.iam.call import Call, Changes, Reading, Result
+from gateway.iam.explain_access import explain_access
+from gateway.iam.explained_principal import explained
 from gateway.iam.subjects import (
     Subjects,
     anything,
@@ -24,7 +26,7 @@ from gateway.iam.subjects import (
 )
 
 Service = Literal["iam", "sts"]
-Do = Callable[[Call], Result | Changes]
+Do = Callable[[Call], Result | Changes | Reading]
 Performed = tuple[Do, Subjects]
 ABOUT: dict[str, Subjects] = {"User": user, "Group": group, "Role": role, "Policy": policy}
 
@@ -79,6 +81,8 @@ _IAM: dict[str, Performed] = {
     "SimulateCustomPolicy": (simulation.simulate_custom_policy, anything),
 }
 
+_EXPLAIN = "ExplainAccess"
+
 _STS: dict[str, Performed] = {
     "AssumeRole": (assume_role, assumed),
     "GetCallerIdentity": (sts.get_caller_identity, anything),
@@ -126,7 +130,10 @@ def _all() -> dict[str, Action]:
     for owner in (USERS, ROLES, POLICIES):
         iam |= _with_tags(owner)
     actions = {name: Action("iam", *one) for name, one in iam.items()}
-    return actions | {name: Action("sts", *one) for name, one in _STS.items()}
+    actions |= {name: Action("sts", *one) for name, one in _STS.items()}
+    known = {f"{action.service}:{name.lower()}": name for name, action in actions.items()}
+    known[f"iam:{_EXPLAIN.lower()}"] = _EXPLAIN
+    return actions | {_EXPLAIN: Action("iam", partial(explain_access, known), explained)}
 
 
 ACTIONS = _all()

@@ -1,7 +1,7 @@
 """What an action works on: who asks, what for, and the identities as they are now."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import msgspec
 from access.directory import AccountIdentities, Directory
 from access.identity import Principal
 from gateway.iam.parameters import Parameters
+from gateway.request import Services
 from schemas.configurations.documents import encode_document
 from schemas.errors import AccessDenied, DeleteConflict, NoSuchEntity
 from schemas.events import IdentityChange
@@ -31,6 +32,12 @@ class Changes(NamedTuple):
     changes: tuple[IdentityChange, ...]
     result: Result
     concerned: tuple[str, ...] = ()
+
+
+class Reading(NamedTuple):
+    """What an action has to read in the store before it can answer."""
+
+    read: Callable[[Services], Awaitable[Result]]
 
 
 class Via(NamedTuple):

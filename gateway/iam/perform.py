@@ -1,7 +1,7 @@
 """Carry out an action: whether the caller may, what it says, and the change that it wants."""
 
 from gateway.iam.actions import Action
-from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Result
+from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Reading, Result
 from gateway.iam.permission import authorize
 from gateway.request import Services
 from schemas.errors import DeleteConflict, IdentitiesChanged
@@ -21,6 +21,8 @@ async def perform(action: Action, call: Call, services: Services, origin: Origin
         await _check_owns_nothing(call, services)
     for _ in range(ATTEMPTS):
         wanted = action.do(call)
+        if isinstance(wanted, Reading):
+            return await wanted.read(services)
         if not isinstance(wanted, Changes):
             return wanted
         if not wanted.changes:

@@ -14,10 +14,10 @@ from gateway.authorization.refusal import refusal
 from gateway.iam.actions import Action
 from gateway.iam.call import Call
 from gateway.iam.request_keys import QueryKeys
+from gateway.iam.sts import OPEN
 from gateway.iam.subjects import Subject, renamed
 from schemas.errors import AccessDenied
 
-OPEN = frozenset({"GetCallerIdentity", "GetSessionToken"})
 # What sessions of GetSessionToken may do, which asks for no second factor here.
 OF_TOKENS = OPEN | {"AssumeRole"}
 _TAGGING = {

@@ -8,6 +8,7 @@ from gateway.iam.call import Call, Result, new_id
 from gateway.iam.role_sessions import HOUR, KEY_PREFIX, QUARTER, credentials
 from schemas.errors import AccessDenied, NoSuchEntity
 
+OPEN = frozenset({"GetCallerIdentity", "GetSessionToken"})  # they need no permission
 LONGEST, USUAL = 129_600, 43_200  # seconds of GetSessionToken
 
 

@@ -14,11 +14,12 @@ from gateway.iam.port import QueryPort
 from gateway.in_progress import InProgress
 from gateway.kms.port import TARGET, KmsPort
 from gateway.request import Services
-from gateway.rest import buckets, listings, objects, policies
+from gateway.rest import access, buckets, listings, objects, policies
 from gateway.rest.authentication import Authentication, TokenVerifier
 from gateway.rest.call import progress_of
 from gateway.rest.docs_page import docs_page
 from gateway.rest.edge import Edge
+from gateway.rest.explanations import ExplainRequest
 from gateway.rest.health import Health, health_routes
 from gateway.rest.models import CreateBucketRequest, GrantRequest, VersioningRequest
 from gateway.rest.problem import INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, problem
@@ -58,9 +59,9 @@ def create_app(
     app.state.authentication = Authentication(signatures, tokens)
     app.include_router(health_routes(health, metrics))
     # Versions before objects: a path that ends in /versions is theirs.
-    for routes in (buckets, policies, listings, objects):
+    for routes in (access, buckets, policies, listings, objects):
         app.include_router(routes.router)
-    document = openapi(app, version, (CreateBucketRequest, GrantRequest, VersioningRequest))
+    document = openapi(app, version, (CreateBucketRequest, ExplainRequest, GrantRequest, VersioningRequest))
     _add_documentation(app, document)
     keys = KmsPort(services, services.identities.directory)
     queries = QueryPort(services, services.identities.directory)

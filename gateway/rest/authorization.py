@@ -29,7 +29,7 @@ def s3_request(
     parameters, path = request.query_params, request.path_params
     query = {s3: parameters[name] for name, s3 in _PARAMETERS.items() if name in parameters}
     key = path.get("key", "") or parameters.get("key", "")
-    if NEEDS[operation].on != "object":
+    if operation not in NEEDS or NEEDS[operation].on != "object":
         if key:
             query["prefix"] = key  # of the versions of a key
         key = ""

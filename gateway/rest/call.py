@@ -1,7 +1,7 @@
 """One call of the REST API: what every route needs to know of it before it does its work."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -90,37 +90,43 @@ def calling(operation: str) -> Callable[[Request], Awaitable[Call]]:
     route would ignore."""
 
     async def prepare(request: Request) -> Call:
-        services: Services = request.app.state.services
-        authentication: Authentication = request.app.state.authentication
-        headers = headers_of(request)
-        progress = progress_of(request.scope)
-        progress.operation = stands_for(operation, request)
-        progress.bucket = request.path_params.get("bucket", "")
-        progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
-        caller = authentication.caller(request, headers)
-        progress.principal = caller.principal.id
-        refuse_s3_headers(headers)
-        _refuse_unknown_parameters(request)
-        asked = s3_request(
-            services, request, headers, progress.operation, caller.principal, progress.request_id,
-            progress.source,
-        )  # fmt: skip
+        call = _authenticated(request, stands_for(operation, request))
         # A new bucket's name stands in the body: its route asks.
-        reading = None if operation == "CreateBucket" else await ask(asked)
-        origin = Origin(progress.request_id, caller.principal.id, progress.source, progress.operation)
-        return Call(
-            request,
-            headers,
-            services,
-            origin,
-            caller.principal,
-            caller.sha256,
-            progress,
-            asked,
-            reading,
-        )
+        reading = None if operation == "CreateBucket" else await ask(call.asked)
+        return replace(call, reading=reading)
 
     return prepare
+
+
+def calling_iam(action: str) -> Callable[[Request], Awaitable[Call]]:
+    """The same of a route that does that action of IAM: the body says on what, so the route authorises."""
+
+    async def prepare(request: Request) -> Call:
+        return _authenticated(request, f"iam:{action}")
+
+    return prepare
+
+
+def _authenticated(request: Request, operation: str) -> Call:
+    """The call once it is known whose it is, and that nothing in it would be ignored."""
+    services: Services = request.app.state.services
+    authentication: Authentication = request.app.state.authentication
+    headers = headers_of(request)
+    progress = progress_of(request.scope)
+    progress.operation = operation
+    progress.bucket = request.path_params.get("bucket", "")
+    progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
+    caller = authentication.caller(request, headers)
+    progress.principal = caller.principal.id
+    refuse_s3_headers(headers)
+    _refuse_unknown_parameters(request)
+    asked = s3_request(
+        services, request, headers, operation, caller.principal, progress.request_id, progress.source
+    )
+    origin = Origin(progress.request_id, caller.principal.id, progress.source, operation)
+    return Call(
+        request, headers, services, origin, caller.principal, caller.sha256, progress, asked, None
+    )  # fmt: skip
 
 
 def headers_of(request: Request) -> dict[str, str]:
