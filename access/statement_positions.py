@@ -1,5 +1,6 @@
 """Where each statement stands in the text of a policy document, for those who want to show it there."""
 
+from bisect import bisect_left
 from json import JSONDecoder
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ class Position(NamedTuple):
 def positions(text: str) -> list[tuple[Position, Position]]:
     """Of every statement of a document that has been validated, where its brace opens, and just after it
     closes."""
-    return [(_position(text, begin), _position(text, end)) for begin, end in _spans(text)]
+    lines = [-1, *(place for place, character in enumerate(text) if character == "\n")]
+    return [(_position(lines, begin), _position(lines, end)) for begin, end in _spans(text)]
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
@@ -50,6 +52,7 @@ def _skip(text: str, place: int, more: str = "") -> int:
     return place
 
 
-def _position(text: str, place: int) -> Position:
-    line = text.count("\n", 0, place)
-    return Position(line + 1, place - text.rfind("\n", 0, place))
+def _position(lines: list[int], place: int) -> Position:
+    """lines: where the line before each ends."""
+    line = bisect_left(lines, place)
+    return Position(line, place - lines[line - 1])

@@ -13,6 +13,7 @@ from access.evaluation.principals import Who
 from access.identity import Principal
 from access.identity_policy import check_policy, check_resource_policy
 from access.managed_policies import BUILT_IN
+from access.statement_positions import Position, positions
 from gateway.iam.call import Call
 from gateway.iam.identity_arns import IdentityArn, identity_arn, identity_at
 from schemas.errors import InvalidSimulation, LimitExceeded, MalformedPolicyDocument, NoSuchEntity
@@ -24,12 +25,12 @@ SESSION = "simulation"  # what the session of a role is called
 
 
 class Sourced(NamedTuple):
-    """A policy, and what answers call it: SourcePolicyId and SourcePolicyType."""
+    """A policy, and what answers call it: SourcePolicyId and SourcePolicyType. places: of its statements."""
 
     policy: Policy
     id: str
     kind: str
-    text: str
+    places: list[tuple[Position, Position]]
 
 
 class Simulated(NamedTuple):
@@ -127,7 +128,7 @@ def _checked(text: str, name: str, kind: str, check: Callable[[str], None]) -> S
 
 
 def _sourced(text: str, name: str, kind: str) -> Sourced:
-    return Sourced(compile_policy(text, name), name, kind, text)
+    return Sourced(compile_policy(text, name), name, kind, positions(text))
 
 
 # --- the caller ----------------------------------------------------------------------------------------

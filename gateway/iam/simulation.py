@@ -6,30 +6,34 @@ and the ResourcePolicy of the call: policies, ACLs and public access blocks of b
 Source: IAM API Reference, SimulatePrincipalPolicy, SimulateCustomPolicy, EvaluationResult.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from access.evaluation.decide import Target
 from access.evaluation.policy import Policy
 from access.evaluation.template import condition_key
 from access.evaluation.trail import Found, Trail, trail
-from access.statement_positions import Position, positions
+from access.statement_positions import Position
 from gateway.authorization.given_keys import Given, GivenKeys
-from gateway.iam.call import Call, Result
+from gateway.iam.call import PAGE, PAGE_LIMIT, Call, Reading, Result
 from gateway.iam.context_entries import context_entries
 from gateway.iam.simulated import Simulated, Sourced, canonical_id, of_policies, of_principal
+from gateway.request import Services
 from schemas.errors import InvalidInput, InvalidSimulation
 
 ANY = "*"
 LEAST_ACTION, MOST_ACTION = 3, 128
+WORK_LIMIT = 50_000  # statements by resources that one call looks at: some tenths of a second
 # What these ask for does not exist here, so nothing could be said of it.
 UNBUILT = ("OrderedOrganizationPolicyInputList", "PolicyExclusionList", "ResourceHandlingOption")
 
 _is_action = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9-]+").fullmatch
 _is_arn = re.compile(r"arn:[^:]+:[^:]+:[^:]*:(\d{12}|[^:\d]*):.+").fullmatch
 _is_owner = re.compile(r"(\d{12})|arn:aws:iam::(\d{12}):root").fullmatch
-_is_marker = re.compile(r"\d{4}").fullmatch
+_is_marker = re.compile(r"\d{1,4}", re.ASCII).fullmatch
 
 _RANK = {"allowed": 0, "implicitDeny": 1, "explicitDeny": 2}
 
@@ -54,16 +58,17 @@ class Answer(NamedTuple):
     missing: list[str]
 
 
-def simulate_principal_policy(call: Call) -> Result:
-    return _results(call, of_principal(call))
+def simulate_principal_policy(call: Call) -> Reading:
+    """Raises InvalidInput, InvalidSimulation, NoSuchEntity."""
+    return _simulate(call, of_principal(call))
 
 
-def simulate_custom_policy(call: Call) -> Result:
-    return _results(call, of_policies(call))
+def simulate_custom_policy(call: Call) -> Reading:
+    """Raises InvalidInput, InvalidSimulation."""
+    return _simulate(call, of_policies(call))
 
 
-def _results(call: Call, simulated: Simulated) -> Result:
-    """A page of the results, one for each action. Raises InvalidInput, InvalidSimulation."""
+def _simulate(call: Call, simulated: Simulated) -> Reading:
     for name in UNBUILT:
         if call.parameters.holds(name):
             raise InvalidSimulation(f"{name} is not supported: there is nothing of the kind here.")
@@ -71,13 +76,37 @@ def _results(call: Call, simulated: Simulated) -> Result:
     simulation = Simulation(
         call, simulated, _resources(call), _owner(call, simulated), context_entries(call.parameters)
     )
+    begin, end = _page(call, simulation)
+    return Reading(partial(_results, simulation, actions, begin, end))
+
+
+def _page(call: Call, simulation: Simulation) -> tuple[int, int]:
+    """Which actions are answered for: fewer than MaxItems where each is much work. Raises InvalidInput,
+    InvalidSimulation."""
+    statements = sum(len(policy.statements) for policy in simulation.simulated.sources)
+    work = max(1, statements * len(simulation.resources))
+    if work > WORK_LIMIT:
+        raise InvalidSimulation(
+            f"{len(simulation.resources)} resources by {statements} statements are too much for one call: at "
+            f"most {WORK_LIMIT} pairs of them"
+        )
     marker = call.parameters.get("Marker")
     if marker and not _is_marker(marker):
         raise InvalidInput(f"Invalid Marker: {marker}")
-    numbered = [(f"{place:04}", action) for place, action in enumerate(actions)]
-    return call.page(
-        "EvaluationResults", numbered, lambda one: one[0], lambda one: _result(simulation, one[1])
-    )
+    begin = int(marker or 0)
+    return begin, begin + min(call.parameters.number("MaxItems", PAGE, 1, PAGE_LIMIT), WORK_LIMIT // work)
+
+
+async def _results(
+    simulation: Simulation, actions: list[str], begin: int, end: int, services: Services
+) -> Result:
+    """A page of the results, one for each action. Other requests are served between them."""
+    results = []
+    for action in actions[begin:end]:
+        results.append(_result(simulation, action))
+        await asyncio.sleep(0)
+    page: Result = {"IsTruncated": end < len(actions), "EvaluationResults": results}
+    return {**page, "Marker": str(end)} if end < len(actions) else page
 
 
 def _actions(call: Call) -> list[str]:
@@ -177,7 +206,7 @@ def _statements(found: Sequence[Found], sources: Mapping[Policy, Sourced]) -> li
 
 
 def _statement(found: Found, source: Sourced) -> Result:
-    begin, end = positions(source.text)[found.statement.place - 1]
+    begin, end = source.places[found.statement.place - 1]
     return {
         "SourcePolicyId": source.id,
         "SourcePolicyType": source.kind,

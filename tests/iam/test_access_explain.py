@@ -54,11 +54,14 @@ def sent(request: urllib.request.Request) -> tuple[int, Json]:
         return error.code, json.load(error)
 
 
-def asked(site: Site, keys: Keys, principal: str, name: str, resource: str) -> tuple[int, Json]:
+def asked(
+    site: Site, keys: Keys, principal: str, name: str, resource: str, account: str = ""
+) -> tuple[int, Json]:
     """Status and answer of ExplainAccess to whoever has the keys."""
     url = f"http://127.0.0.1:{site.server.api_port}/"
     body = urlencode({
         "Action": "ExplainAccess", "PrincipalArn": principal, "ActionName": name, "ResourceArn": resource,
+        "AccountId": account,
     })  # fmt: skip
     headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
     request = AWSRequest("POST", url, headers, body)
@@ -66,8 +69,8 @@ def asked(site: Site, keys: Keys, principal: str, name: str, resource: str) -> t
     return sent(urllib.request.Request(url, body.encode(), dict(request.headers)))
 
 
-def explained(site: Site, keys: Keys, principal: str, name: str, resource: str) -> Json:
-    status, answer = asked(site, keys, principal, name, resource)
+def explained(site: Site, keys: Keys, principal: str, name: str, resource: str, account: str = "") -> Json:
+    status, answer = asked(site, keys, principal, name, resource, account)
     assert status == 200, answer
     found: Json = answer["ExplainAccessResponse"]["ExplainAccessResult"]
     return found
@@ -169,21 +172,19 @@ def test_whoever_can_call(site: Site, iam: Any, main: Account, bucket: str, name
         (role, "allowed"), (session, "allowed"), (name, "allowed"), ("anonymous", "implicitDeny"),
         (f"arn:aws:iam::{number}:root", "allowed"), (f"arn:aws:iam::{main.id}:root", "implicitDeny"),
     ):  # fmt: skip
-        assert explain(site, principal, "s3:GetObject", resource)["Decision"] == decision, principal
+        number = main.id if main.id in principal else ""
+        found = explained(site, site.root, principal, "s3:GetObject", resource, number)
+        assert found["Decision"] == decision, principal
     group = iam.create_group(GroupName=name)["Group"]["Arn"]
     for principal, expected in (
         (group, "InvalidInput"),
         (f"{role}-not", "NoSuchEntity"),
         ("nobody", "NoSuchEntity"),
     ):
-        words = ("--principal", principal, "--action", "s3:GetObject", "--resource", resource)
-        assert expected in told(site.server, "access", "explain", *words, code=1)
-    for wrong, said in (
-        (("ec2:RunInstances", resource), "InvalidInput"),
-        (("s3:GetObject", "arn:aws:s3:::nothing/x"), "NoSuchBucket"),
-    ):  # fmt: skip
-        words = ("--principal", role, "--action", wrong[0], "--resource", wrong[1])
-        assert said in told(site.server, "access", "explain", *words, code=1)
+        assert code(site, site.root, principal, "s3:GetObject", resource)[0] == expected
+    assert code(site, site.root, role, "ec2:RunInstances", resource)[0] == "InvalidInput"
+    words = ("--principal", role, "--action", "s3:GetObject", "--resource", "arn:aws:s3:::nothing/x")
+    assert "NoSuchBucket" in told(site.server, "access", "explain", *words, code=1)
 
 
 def test_iam_and_sts(site: Site, iam: Any, name: str) -> None:
@@ -192,17 +193,20 @@ def test_iam_and_sts(site: Site, iam: Any, name: str) -> None:
     one = User(site, iam, allow("iam:GetUser", StringEquals={"iam:ResourceTag/team": "sea"}))
     trust = document({"Effect": "Allow", "Principal": {"AWS": trusted.arn}, "Action": "sts:AssumeRole"})
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    assert explain(site, one.arn, "iam:GetUser", other.arn)["Decision"] == "allowed"
+    assert explained(site, site.root, one.arn, "iam:GetUser", other.arn)["Decision"] == "allowed"
     one.iam.get_user(UserName=other.name)
-    assert explain(site, one.arn, "iam:GetUser", one.arn)["Decision"] == "implicitDeny"
+    assert explained(site, site.root, one.arn, "iam:GetUser", one.arn)["Decision"] == "implicitDeny"
     assert refused(one.iam.get_user) == DENIED
     for who, decision in ((trusted, "allowed"), (one, "implicitDeny")):
-        assert explain(site, who.arn, "sts:AssumeRole", role)["Decision"] == decision
+        assert explained(site, site.root, who.arn, "sts:AssumeRole", role)["Decision"] == decision
     trusted.sts.assume_role(RoleArn=role, RoleSessionName="now")
     assert refused(one.sts.assume_role, RoleArn=role, RoleSessionName="now") == DENIED
-    found = explain(site, trusted.arn, "sts:AssumeRole", role)
+    found = explained(site, site.root, trusted.arn, "sts:AssumeRole", role)
     assert found["DecidedBy"][0]["Policy"] == f"the trust policy of role {name}"
-    assert explain(site, one.arn, "sts:GetCallerIdentity", "*")["Reason"] == "It needs no permission."
+    assert (
+        explained(site, site.root, one.arn, "sts:GetCallerIdentity", "*")["Reason"]
+        == "It needs no permission."
+    )
 
 
 def test_without_a_server(tmp_path: Path) -> None:

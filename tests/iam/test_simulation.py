@@ -275,6 +275,19 @@ def test_pages(site: Site, iam: Any) -> None:
     assert refused(simulate, **wanted, Marker="nonsense") == VALIDATION
 
 
+def test_much_work_comes_in_smaller_pages(iam: Any) -> None:
+    many = document(*(allow("s3:GetObject", f"arn:aws:s3:::photos/{n}/*") for n in range(500)))
+    actions = [f"s3:Get{n:03}" for n in range(130)]
+    wanted = {"PolicyInputList": [many, many], "ActionNames": actions}
+    first = iam.simulate_custom_policy(**wanted)
+    assert (first["IsTruncated"], len(first["EvaluationResults"])) == (True, 50)
+    pages = iam.get_paginator("simulate_custom_policy").paginate(**wanted)
+    found = [result["EvalActionName"] for page in pages for result in page["EvaluationResults"]]
+    assert found == actions
+    resources = [f"arn:aws:s3:::photos/{n}" for n in range(51)]
+    assert refused(iam.simulate_custom_policy, **wanted, ResourceArns=resources) == INVALID_INPUT
+
+
 # --- policies alone ------------------------------------------------------------------------------------
 def test_custom_policies(iam: Any, main: Account) -> None:
     found = custom(iam, READ, document(allow("s3:GetObject", OTHER, effect="Deny")), ResourceArns=[OBJECT])
