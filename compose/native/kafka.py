@@ -88,7 +88,9 @@ class KafkaBrokers:
 
     def _broker(self, folder: Path, number: int, port: int, heap_mib: int) -> Process:
         file = folder / "server.properties"
-        java = ["java", "-cp", self._class_path, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        # Brokers here live for minutes on few cores: the second compiler costs more than it gives.
+        java = ["java", "-XX:TieredStopAtLevel=1", "-cp", self._class_path,
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]  # fmt: skip
         start = [*java, f"-Xms{heap_mib}m", f"-Xmx{heap_mib}m", "kafka.Kafka", str(file)]
         settings = self._properties(folder, number, port)
 

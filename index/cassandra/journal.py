@@ -1,6 +1,7 @@
 """The journal of a partition of the log: one writer at a time, and no batch by halves.
 
-    journal   the last batch that was decided: its rows and the position after it, in one mutation
+    journal   the last batch that was decided: its rows and the position after it, in one mutation; several
+              partitions of the log share a partition of it, so that batches of one moment are one mutation
     leases    which writer has the partition; each that takes it over raises the number
 
 A batch is decided once: when its journal row is durable. A crash after that is healed by writing its rows
@@ -20,7 +21,7 @@ has under way worthless: timestamps in the journal are (lease, offset), so all o
 import asyncio
 import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from cassandra import ConsistencyLevel
@@ -35,6 +36,14 @@ from schemas.seq import OFFSET_BITS
 
 TAKEOVER_TRIES = 20
 LEASE_BITS = 63 - OFFSET_BITS
+SLICE = 4  # partitions of the log in a partition of the journal: more share a request, fewer share a node
+TOGETHER_BYTES = 4 * 1024 * 1024  # of records in one mutation, about; Cassandra takes 16 MiB
+# Rows of a log partition: pending facts by the offset of their last event, and before them
+DECIDED, APPLIED = -2, -1
+
+T = TypeVar("T")
+
+_Write = tuple["Place", Sequence[Any]]  # statements on the rows of one log partition
 
 
 class JournalBatch(msgspec.Struct, frozen=True, array_like=True):
@@ -65,6 +74,11 @@ class Place(NamedTuple):
     def seed(self) -> int:
         return name_seed(self.topic, self.partition)
 
+    @property
+    def in_journal(self) -> tuple[str, int, int]:
+        """The columns of the journal's key that say whose rows they are."""
+        return self.topic, self.partition // SLICE, self.partition
+
 
 class JournalTable:
     """Statements on `journal` and `leases`, prepared once for all partitions."""
@@ -81,18 +95,39 @@ class JournalTable:
         self.take = prepare(
             f"UPDATE leases SET lease = ?, holder = ? WHERE {place} IF lease = ?", idempotent=False
         )
-        self.batch = prepare(f"SELECT DISTINCT decided FROM journal WHERE {place}")
-        self.applied = prepare(f"SELECT DISTINCT applied FROM journal WHERE {place}")
-        self.facts = prepare(f"SELECT last, facts FROM journal WHERE {place} AND last > ?")
+        rows = "topic = ? AND slice = ? AND log_partition = ?"
+        self.row = prepare(f"SELECT record FROM journal WHERE {rows} AND last = ?")
+        self.facts = prepare(f"SELECT last, record FROM journal WHERE {rows} AND last > ?")
         self.put = prepare(
-            "INSERT INTO journal (topic, log_partition, decided, last, facts) VALUES (?, ?, ?, ?, ?) "
+            "INSERT INTO journal (topic, slice, log_partition, last, record) VALUES (?, ?, ?, ?, ?) "
             "USING TIMESTAMP ?"
         )
-        self.put_bare = prepare(f"UPDATE journal USING TIMESTAMP ? SET decided = ? WHERE {place}")
-        self.put_applied = prepare(f"UPDATE journal USING TIMESTAMP ? SET applied = ? WHERE {place}")
-        self.trim = prepare(f"DELETE FROM journal USING TIMESTAMP ? WHERE {place} AND last <= ?")
-        self.cut = prepare(f"DELETE FROM journal USING TIMESTAMP ? WHERE {place} AND last >= ?")
+        self.trim = prepare(
+            f"DELETE FROM journal USING TIMESTAMP ? WHERE {rows} AND last > {APPLIED} AND last <= ?"
+        )
+        self.cut = prepare(f"DELETE FROM journal USING TIMESTAMP ? WHERE {rows} AND last >= ?")
         self.lease = Together(self._read_leases)
+        self._writes = Together(self._write_all)
+
+    async def write(self, place: Place, statements: Sequence[Any]) -> None:
+        """Change rows of a log partition, all or none. Raises ServiceUnavailable: then nobody knows which."""
+        await self._writes.ask((place, statements))
+
+    async def _write_all(self, asked: Sequence[_Write]) -> list[BaseException | None]:
+        """One mutation for each partition of the journal, or several where it would be too large."""
+        mutations = _mutations(asked)
+        sent = await asyncio.gather(
+            *(
+                self.client.write_together([one for number in numbers for one in asked[number][1]])
+                for numbers in mutations
+            ),
+            return_exceptions=True,
+        )
+        outcomes: list[BaseException | None] = [None] * len(asked)
+        for numbers, outcome in zip(mutations, sent, strict=True):
+            for number in numbers:
+                outcomes[number] = outcome
+        return outcomes
 
     async def _read_leases(self, places: Sequence[Place]) -> list[int | None]:
         by_topic: dict[str, list[int]] = {}
@@ -109,6 +144,22 @@ class JournalTable:
         return [found.get(place) for place in places]
 
 
+def _mutations(asked: Sequence[_Write]) -> list[list[int]]:
+    """Which writes go together, by their numbers: those of one partition of the journal, while they are less
+    than TOGETHER_BYTES."""
+    mutations: list[list[int]] = []
+    latest: dict[tuple[str, int], tuple[list[int], int]] = {}
+    for number, (place, statements) in enumerate(asked):
+        together, size = latest.get(place.in_journal[:2], ([], TOGETHER_BYTES))
+        if size >= TOGETHER_BYTES:
+            together, size = [], 0
+            mutations.append(together)
+        together.append(number)
+        size += sum(len(value) for bound in statements for value in bound.values if value)
+        latest[place.in_journal[:2]] = together, size
+    return mutations
+
+
 class Journal:
     """One partition's journal, held under a lease from `take_over` on."""
 
@@ -117,30 +168,23 @@ class Journal:
         self._client = table.client
         self._place = place
         self._lease = 0
-        self._trimmed = -1  # through which offset facts are to be forgotten
+        self._trimmed = APPLIED  # through which offset facts are to be forgotten
         self.last = NOTHING
 
     async def take_over(self) -> None:
         """Raise the lease and read what the writer before has left (steps a and b). Raises
         ServiceUnavailable."""
         await self._raise_lease()
-        found = await self._client.execute(self._table.batch, self._place)
-        self.last = NOTHING
-        if found and found[0][0] is not None:
-            self.last = _open_batch(self._place, found[0][0])
+        self.last = await _read_batch(self._table, self._place)
 
     async def make_own(self) -> None:
         """Write the journal again under the new lease, and void whatever the old one has under way (d).
         The rows of the last batch are durable by now."""
-        table, offset = self._table, self.last.next_offset
+        offset = self.last.next_offset
         timestamp = self._timestamp(offset)
-        await self._client.write_together(
-            [
-                table.put_bare.bind((timestamp, self._seal(self.last), *self._place)),
-                table.put_applied.bind((timestamp, self._seal_offset(offset), *self._place)),
-                table.cut.bind((timestamp, *self._place, offset)),
-            ]
-        )
+        cut = self._table.cut.bind((timestamp, *self._place.in_journal, offset))
+        statements = [self._put(DECIDED, self.last, timestamp), self._put(APPLIED, offset, timestamp), cut]
+        await self._table.write(self._place, statements)
 
     async def record(self, batch: JournalBatch, facts: PendingFacts | None, applied: int) -> None:
         """Write the batch and its facts as one mutation (step 2), and with it that the rows of every event
@@ -148,16 +192,16 @@ class Journal:
 
         Raises ServiceUnavailable: then it is not known whether it was written.
         """
-        table, timestamp = self._table, self._timestamp(batch.next_offset)
-        if facts is None:
-            put = table.put_bare.bind((timestamp, self._seal(batch), *self._place))
-        else:
-            record = seal_row(facts, self._place.seed)
-            put = table.put.bind((*self._place, self._seal(batch), facts.last, record, timestamp))
-        statements = [put, table.put_applied.bind(self._applied(applied))]
-        if self._trimmed >= 0:
-            statements.append(table.trim.bind((timestamp, *self._place, self._trimmed)))
-        await self._client.write_together(statements)
+        timestamp = self._timestamp(batch.next_offset)
+        statements = [
+            self._put(DECIDED, batch, timestamp),
+            self._put(APPLIED, applied, self._timestamp(applied)),
+        ]
+        if facts is not None:
+            statements.append(self._put(facts.last, facts, timestamp))
+        if self._trimmed > APPLIED:
+            statements.append(self._table.trim.bind(self._trim(timestamp)))
+        await self._table.write(self._place, statements)
         self.last = batch
 
     async def check_lease(self) -> None:
@@ -170,11 +214,11 @@ class Journal:
 
     async def mark_applied(self, offset: int) -> None:
         """The rows of every event below `offset` are durable: readers may know."""
-        await self._client.execute(self._table.put_applied, self._applied(offset))
+        await self._table.write(self._place, [self._put(APPLIED, offset, self._timestamp(offset))])
 
     async def pending_facts(self) -> list[PendingFacts]:
         """Facts not yet trimmed, in order. Raises IndexCorrupt."""
-        found = await self._client.execute(self._table.facts, (*self._place, self._trimmed))
+        found = await self._client.execute(self._table.facts, (*self._place.in_journal, self._trimmed))
         return [
             open_row(record, self._place.seed, FACTS, f"of table journal, {self._place}, last {last}")
             for last, record in found
@@ -185,9 +229,9 @@ class Journal:
         self._trimmed = max(self._trimmed, through)
 
     async def flush_trims(self) -> None:
-        if self._trimmed >= 0:
-            values = (self._timestamp(self.last.next_offset), *self._place, self._trimmed)
-            await self._client.execute(self._table.trim, values)
+        if self._trimmed > APPLIED:
+            timestamp = self._timestamp(self.last.next_offset)
+            await self._client.execute(self._table.trim, self._trim(timestamp))
 
     async def _raise_lease(self) -> None:
         holder = uuid.uuid4().hex
@@ -213,45 +257,43 @@ class Journal:
                 return
         raise ServiceUnavailable(f"{self._place} is being taken over by several workers at once")
 
-    def _applied(self, offset: int) -> tuple[int, bytes, str, int]:
-        return self._timestamp(offset), self._seal_offset(offset), *self._place
+    def _put(self, last: int, row: Any, timestamp: int) -> Any:
+        record = seal_row(row, self._place.seed)
+        return self._table.put.bind((*self._place.in_journal, last, record, timestamp))
+
+    def _trim(self, timestamp: int) -> tuple[int, str, int, int, int]:
+        return timestamp, *self._place.in_journal, self._trimmed
 
     def _timestamp(self, offset: int) -> int:
         return self._lease << OFFSET_BITS | offset
 
-    def _seal(self, batch: JournalBatch) -> bytes:
-        return seal_row(batch, self._place.seed)
-
-    def _seal_offset(self, offset: int) -> bytes:
-        return seal_row(offset, self._place.seed)
-
 
 async def read_applied(table: JournalTable, topic: str, partition: int) -> int:
     """The offset below which every event's rows are durable. Raises IndexCorrupt."""
-    place = Place(topic, partition)
-    found = await table.client.execute(table.applied, place)
-    if not found or found[0][0] is None:
-        return 0
-    return open_row(found[0][0], place.seed, _OFFSET, f"of table journal, {place}")
+    found = await _read(table, Place(topic, partition), APPLIED, _OFFSET)
+    return found or 0
 
 
 async def read_positions(client: Client) -> dict[tuple[str, int], int]:
-    """Of every partition, the offset of the first event that is not decided yet. Raises IndexCorrupt.
-
-    The partitions are those that ever had a lease, and each is read by its key. A scan of `journal` that
-    stops at a partition's static columns (DISTINCT) fails in Cassandra 5.0 once there are several SSTables
-    with tombstones: "The UnfilteredRowIterator returned by the last call to next() was initialized".
-    """
+    """Of every partition that ever had a lease, the offset of the first event that is not decided yet.
+    Raises IndexCorrupt."""
+    table = JournalTable(client)
     leased = client.prepare("SELECT topic, log_partition FROM leases")
-    batch = client.prepare("SELECT DISTINCT decided FROM journal WHERE topic = ? AND log_partition = ?")
     positions: dict[tuple[str, int], int] = {}
     async for rows in client.pages(leased, (), 500):
         for place in map(Place._make, rows):
-            found = await client.execute(batch, place)
-            if found and found[0][0] is not None:
-                positions[place] = _open_batch(place, found[0][0]).next_offset
+            batch = await _read_batch(table, place)
+            if batch is not NOTHING:
+                positions[place] = batch.next_offset
     return positions
 
 
-def _open_batch(place: Place, record: bytes) -> JournalBatch:
-    return open_row(record, place.seed, _BATCH, f"of table journal, {place}")
+async def _read_batch(table: JournalTable, place: Place) -> JournalBatch:
+    return await _read(table, place, DECIDED, _BATCH) or NOTHING
+
+
+async def _read(
+    table: JournalTable, place: Place, last: int, decoder: msgspec.msgpack.Decoder[T]
+) -> T | None:
+    found = await table.client.execute(table.row, (*place.in_journal, last))
+    return open_row(found[0][0], place.seed, decoder, f"of table journal, {place}") if found else None

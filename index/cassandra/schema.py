@@ -17,7 +17,7 @@ _READ_MOSTLY = (
 
 # `record` and the like are whole rows in msgpack with a checksum (index/records.py). The four tables of a
 # shard share its partition key, so that what one event changes there is one mutation.
-_FIRST = (
+_TABLES = (
     f"""
     CREATE TABLE IF NOT EXISTS buckets (
         slice int, name text, bucket_id blob, record blob,
@@ -74,8 +74,8 @@ _FIRST = (
     """,
     """
     CREATE TABLE IF NOT EXISTS journal (
-        topic text, log_partition int, last bigint, decided blob static, applied blob static, facts blob,
-        PRIMARY KEY ((topic, log_partition), last)
+        topic text, slice int, log_partition int, last bigint, record blob,
+        PRIMARY KEY ((topic, slice), log_partition, last)
     ) WITH gc_grace_seconds = 86400
     """,
     """
@@ -90,10 +90,7 @@ _FIRST = (
         PRIMARY KEY ((bucket_id), shard, source)
     ) WITH default_time_to_live = 604800
     """,
-)
-
-# The two tables share their one partition: a row and its place among the changes are one mutation.
-_IDENTITIES = (
+    # The two tables share their one partition: a row and its place among the changes are one mutation.
     f"""
     CREATE TABLE IF NOT EXISTS identities (
         slice int, account text, kind text, name text, record blob,
@@ -108,8 +105,9 @@ _IDENTITIES = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _IDENTITIES)
-SCHEMA_VERSION = len(MIGRATIONS)
+# By the version that they lead to. Keyspaces of versions before the first of these are rebuilt from the log.
+MIGRATIONS: dict[int, tuple[str, ...]] = {3: _TABLES}
+FIRST_VERSION, SCHEMA_VERSION = min(MIGRATIONS), max(MIGRATIONS)
 
 _VERSIONS = """
     CREATE TABLE IF NOT EXISTS {keyspace}.migrations (
@@ -122,7 +120,7 @@ def migrate(session: Session, keyspace: str, datacenter: str, replication_factor
     """Bring a keyspace, made when it is not there, to this program's version; returns the steps taken.
 
     Blocking. One at a time: Cassandra does not order changes of the schema that race. Raises
-    ConfigurationError for a keyspace of a newer program, ServiceUnavailable.
+    ConfigurationError for a keyspace of a newer program or of one too old, ServiceUnavailable.
     """
     change_schema(
         session,
@@ -132,8 +130,9 @@ def migrate(session: Session, keyspace: str, datacenter: str, replication_factor
     change_schema(session, _VERSIONS.format(keyspace=keyspace))
     session.set_keyspace(keyspace)
     taken = []
-    for version in range(schema_version(session, keyspace) + 1, SCHEMA_VERSION + 1):
-        for statement in MIGRATIONS[version - 1]:
+    known = schema_version(session, keyspace)
+    for version in range(max(known + 1, FIRST_VERSION), SCHEMA_VERSION + 1):
+        for statement in MIGRATIONS[version]:
             change_schema(session, statement)
         run(
             session,
@@ -145,8 +144,8 @@ def migrate(session: Session, keyspace: str, datacenter: str, replication_factor
 
 
 def schema_version(session: Session, keyspace: str) -> int:
-    """The version of a keyspace's tables; 0 when it has none. Raises ConfigurationError for a newer one,
-    ServiceUnavailable."""
+    """The version of a keyspace's tables; 0 when it has none. Raises ConfigurationError for a newer one and
+    for one too old to be migrated, ServiceUnavailable."""
     refresh(session)
     known = session.cluster.metadata.keyspaces.get(keyspace)
     if known is None or "migrations" not in known.tables:
@@ -157,6 +156,11 @@ def schema_version(session: Session, keyspace: str) -> int:
         raise ConfigurationError(
             f"the keyspace {keyspace} has schema version {version}, and this program knows versions up to "
             f"{SCHEMA_VERSION}: start the newer program that migrated it"
+        )
+    if 0 < version < FIRST_VERSION:
+        raise ConfigurationError(
+            f"the keyspace {keyspace} has schema version {version}, which cannot be migrated: stop the "
+            "roles, drop the keyspace, run `strandline schema migrate` and `strandline index rebuild`"
         )
     return version
 

@@ -8,7 +8,14 @@ from cassandra.cluster import Session
 
 from index.cassandra.client import Connection, open_session
 from index.cassandra.index import CassandraIndex
-from index.cassandra.schema import MIGRATIONS, SCHEMA_VERSION, check_schema, migrate, schema_version
+from index.cassandra.schema import (
+    FIRST_VERSION,
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    check_schema,
+    migrate,
+    schema_version,
+)
 from schemas.errors import ConfigurationError
 from tests.cluster.keyspaces import DATACENTER
 from tests.cluster.services import Cassandra
@@ -29,7 +36,7 @@ def test_a_keyspace_is_made_once(place: tuple[Session, Connection]) -> None:
     session, connection = place
     with pytest.raises(ConfigurationError, match="run `strandline schema migrate`"):
         check_schema(session, connection.keyspace)
-    assert migrate(session, connection.keyspace, DATACENTER, 1) == list(range(1, SCHEMA_VERSION + 1))
+    assert migrate(session, connection.keyspace, DATACENTER, 1) == list(MIGRATIONS)
     assert migrate(session, connection.keyspace, DATACENTER, 1) == []
     assert schema_version(session, connection.keyspace) == SCHEMA_VERSION
     check_schema(session, connection.keyspace)
@@ -44,23 +51,25 @@ def test_a_migration_that_was_cut_off_is_started_again(place: tuple[Session, Con
         "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     )
     session.set_keyspace(connection.keyspace)
-    for statement in MIGRATIONS[0][:5]:
+    for statement in MIGRATIONS[FIRST_VERSION][:5]:
         session.execute(statement)
     assert schema_version(session, connection.keyspace) == 0
     migrate(session, connection.keyspace, DATACENTER, 1)
     check_schema(session, connection.keyspace)
 
 
-def test_a_newer_schema_is_refused(place: tuple[Session, Connection]) -> None:
+@pytest.mark.parametrize("version", [FIRST_VERSION - 1, SCHEMA_VERSION + 1])
+def test_a_newer_schema_is_refused_and_one_too_old(place: tuple[Session, Connection], version: int) -> None:
     session, connection = place
     migrate(session, connection.keyspace, DATACENTER, 1)
-    session.execute("INSERT INTO migrations (store, version) VALUES ('index', %s)", (SCHEMA_VERSION + 1,))
+    session.execute("DELETE FROM migrations WHERE store = 'index'")
+    session.execute("INSERT INTO migrations (store, version) VALUES ('index', %s)", (version,))
     for refused in (
         lambda: check_schema(session, connection.keyspace),
         lambda: migrate(session, connection.keyspace, DATACENTER, 1),
         lambda: asyncio.run(CassandraIndex.open(connection)),
     ):
-        with pytest.raises(ConfigurationError, match=f"schema version {SCHEMA_VERSION + 1}"):
+        with pytest.raises(ConfigurationError, match=f"schema version {version}"):
             refused()
 
 
