@@ -91,6 +91,11 @@ class Condition:
                 self._matchers.append(made)
 
     @property
+    def keys(self) -> set[str]:
+        """The condition keys that it asks about: its own, and those of variables in its values."""
+        return {self.key}.union(*(template.keys for template in self._templates))
+
+    @property
     def needed(self) -> set[str]:
         """The condition keys that decide it, as they are written."""
         return {self.name}.union(*(template.needed for template in self._templates))
@@ -126,6 +131,10 @@ class Null:
     def __init__(self, key: str, values: Sequence[str]) -> None:
         self.key, self.name = condition_key(key), key
         self._missing = {value.strip().lower() for value in values}
+
+    @property
+    def keys(self) -> set[str]:
+        return {self.key}
 
     @property
     def needed(self) -> set[str]:

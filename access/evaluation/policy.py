@@ -112,8 +112,10 @@ class Statement:
 
     @property
     def keys(self) -> set[str]:
-        """The condition keys that it asks about."""
-        return {condition.key for condition in self._conditions}
+        """The condition keys that it asks about, in conditions and in variables."""
+        return set[str]().union(
+            *(condition.keys for condition in self._conditions), *(one.keys for one in self._templates)
+        )
 
     def missing(self, ask: Ask) -> set[str]:
         """The condition keys without a value, as they are written, that decide whether the statement, whose

@@ -47,6 +47,11 @@ class Template:
         self._kept: dict[tuple[str, ...], Matcher] = {}
 
     @property
+    def keys(self) -> set[str]:
+        """The condition keys that are looked up for it."""
+        return {part.key for part in self._parts if isinstance(part, Variable)}
+
+    @property
     def needed(self) -> set[str]:
         """The condition keys, as they are written, without which it stands for nothing."""
         return {part.name for part in self._parts if isinstance(part, Variable) and part.default is None}

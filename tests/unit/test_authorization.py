@@ -71,6 +71,21 @@ def test_a_users_own_policies(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_tags_of_an_object_as_variables(tmp_path: Path) -> None:
+    async def test(world: World) -> None:
+        for key in ("sea/1", "hill/1"):
+            await world.call(MAIN, "PutObject", key, b"bytes", x_amz_tagging="team=sea")
+        own = statement(Resource="arn:aws:s3:::bucket/${s3:ExistingObjectTag/team}/*")
+        ann = world.user("ann", own)
+        assert [await world.ask(ann, "GetObject", key) for key in ("sea/1", "hill/1")] == ["", DENIED]
+        named = {"StringEquals": {"aws:username": "${s3:ExistingObjectTag/team}"}}
+        sea = world.user("sea", statement(Condition=named))
+        assert await world.ask(sea, "GetObject", "hill/1") == ""
+        assert await world.ask(sea, "GetObject") == DENIED  # which has no such tag
+
+    run(tmp_path, test)
+
+
 def test_messages_tell_members_of_the_account_why(tmp_path: Path) -> None:
     async def told(world: World, who: object, operation: str) -> str:
         with pytest.raises(AccessDenied) as caught:
