@@ -62,14 +62,15 @@ actions = some([
     "s3:*", "s3:Get*", "s3:GetObject", ["s3:PutObject", "s3:DeleteObject"], "s3:ListBucket", "s3:*Object*",
 ])  # fmt: skip
 resources = some([[BUCKET, f"{BUCKET}/*"], [BUCKET, f"{BUCKET}/key"], [BUCKET, f"{BUCKET}/t*"]])
-condition = some([
-    None, None,
+condition = st.none() | some([
     {"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}, {"Bool": {"aws:SecureTransport": "true"}},
     {"StringEquals": {"s3:ExistingObjectTag/team": "sea"}}, {"StringNotEquals": {"s3:x-amz-acl": "private"}},
     {"StringEquals": {"aws:username": "ann"}}, {"Null": {"s3:ExistingObjectTag/team": "true"}},
 ])  # fmt: skip
 ANN, EVE = f"arn:aws:iam::{OURS}:user/ann", f"arn:aws:iam::{THEIRS}:user/eve"
-named = some(["*", {"AWS": OURS}, {"AWS": THEIRS}, {"AWS": ANN}, {"AWS": EVE}, {"AWS": [ANN, THEIRS]}])
+named = st.just("*") | some([
+    {"AWS": OURS}, {"AWS": THEIRS}, {"AWS": ANN}, {"AWS": EVE}, {"AWS": [ANN, THEIRS]},
+])  # fmt: skip
 
 
 @st.composite
