@@ -34,11 +34,11 @@ $(VENV)/bin/python:
 
 # Stamps: an environment is made again only when the list of dependencies has changed.
 $(VENV)/.installed: pyproject.toml ingest/_md5_lanes.c | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[select]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[oidc,select]'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml ingest/_md5_lanes.c | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cluster,select,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cluster,oidc,select,dev]'
 	@touch $(VENV)/.installed $@
 
 venv: $(VENV)/.installed-dev ## make the virtual environment, with what tests and checks need

@@ -116,12 +116,18 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     ),
     errors.LimitExceeded: S3Error("LimitExceeded", 409, "A limit of the account is exceeded."),
     errors.InvalidInput: S3Error("ValidationError", 400, "A parameter has a value that is not allowed."),
+    errors.InvalidProvider: S3Error("InvalidInput", 400, "The provider cannot be as it is asked for."),
     errors.InvalidSimulation: S3Error("InvalidInput", 400, "The simulation cannot be carried out as it is."),
     errors.MalformedPolicyDocument: S3Error("MalformedPolicyDocument", 400, "Syntax errors in policy."),
     errors.PackedPolicyTooLarge: S3Error(
         "PackedPolicyTooLarge", 400, "Session policies and tags are too large together."
     ),
     errors.InvalidIdentityToken: S3Error("InvalidIdentityToken", 400, "The token cannot be used."),
+    errors.ExpiredIdentityToken: S3Error("ExpiredTokenException", 400, "Token expired."),
+    errors.IdentityClaimRejected: S3Error("IDPRejectedClaim", 403, "A claim of the token is invalid."),
+    errors.IssuerUnreachable: S3Error(
+        "IDPCommunicationError", 400, "The identity provider could not be reached. Please try again."
+    ),
     errors.UnknownAction: S3Error("InvalidAction", 400, "There is no such action."),
     errors.InvalidToken: S3Error(
         "InvalidToken", 400, "The provided token is malformed or otherwise invalid."

@@ -181,6 +181,10 @@ class InvalidInput(IdentityError):
     """A parameter of an identity action has a value that is not allowed."""
 
 
+class InvalidProvider(IdentityError):
+    """A list of an OpenID Connect provider that is not allowed."""
+
+
 class InvalidSimulation(IdentityError):
     """A simulation of policies that cannot be carried out as it is asked for."""
 
@@ -195,6 +199,18 @@ class PackedPolicyTooLarge(IdentityError):
 
 class InvalidIdentityToken(IdentityError):
     """A token of an OpenID Connect provider that does not hold."""
+
+
+class ExpiredIdentityToken(IdentityError):
+    """A token of an OpenID Connect provider whose time is over."""
+
+
+class IdentityClaimRejected(IdentityError):
+    """A token of an OpenID Connect provider says something that cannot be gone by, as that it holds later."""
+
+
+class IssuerUnreachable(IdentityError):
+    """The issuer of a token could not be asked for its keys."""
 
 
 class UnknownAction(IdentityError):
