@@ -92,7 +92,7 @@ class Statement:
             return principals.names(who)
         if principals.name_all_of(who) if self.denies else principals.name_any_of(who):
             return Named.NOT
-        return Named.ROLE if who.principal.kind == "role" else Named.ITSELF
+        return Named.ROLE if who.principal.kind == "role" or who.provider else Named.ITSELF
 
     def _fits_resource(self, ask: Ask) -> bool:
         resource = ask.resource

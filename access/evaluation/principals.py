@@ -21,7 +21,8 @@ class Who(msgspec.Struct, frozen=True, gc=False):
     """A principal under every name that policies may call it.
 
     role_arn  of a session of a role: that role; else ""
-    provider  who vouches for a federated session: an ARN, or a domain; else ""
+    provider  who vouches for a federated session, or of an anonymous caller for its web identity: an ARN, or
+              a domain; else ""
     service   the service that acts for itself, "logging.s3.amazonaws.com"; else ""
     """
 
@@ -35,7 +36,7 @@ class Named(IntEnum):
     """How closely a statement names the caller: what its allowing is worth depends on it.
 
     ACCOUNT  the caller's account, which decides further by the caller's own policies
-    ROLE     everybody, or the role that the caller is a session of
+    ROLE     everybody (of a web identity, and of a session), or the role that the caller is a session of
     ITSELF   the user, or this very session
     """
 
@@ -88,7 +89,7 @@ class Principals:
         if who.service and who.service in self._services:
             return Named.ITSELF
         if caller.kind == "anonymous":
-            return Named.ITSELF if self._everybody else Named.NOT
+            return self._name_unsigned(who)
         if caller.arn in self._arns or caller.unique_id in self._ids or who.provider in self._federated:
             return Named.ITSELF
         account = caller.account in self._accounts or caller.id in self._canonical
@@ -99,6 +100,14 @@ class Principals:
         if self._name_role(who):
             return Named.ROLE
         return Named.ACCOUNT if account else Named.NOT
+
+    def _name_unsigned(self, who: Who) -> Named:
+        """Nobody signed. A web identity is more than everybody only where its provider is named."""
+        if who.provider and who.provider in self._federated:
+            return Named.ITSELF
+        if not self._everybody:
+            return Named.NOT
+        return Named.ROLE if who.provider else Named.ITSELF
 
     def _name_role(self, who: Who) -> bool:
         return bool(who.role_arn) and (
@@ -112,7 +121,8 @@ class Principals:
         if self._everybody:
             return True
         if caller.kind == "anonymous":
-            return bool(who.service) and who.service in self._services
+            service = bool(who.service) and who.service in self._services
+            return service or (bool(who.provider) and who.provider in self._federated)
         if not (caller.account in self._accounts or caller.id in self._canonical):
             return False
         if caller.kind == "account":

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from access.evaluation.principals import Named, Principals
+from access.evaluation.policy import Ask
+from access.evaluation.principals import Named, Principals, Who
+from access.identity import ANONYMOUS
 from tests.unit.evaluating import (
     OUR_ID,
     OURS,
@@ -241,3 +243,41 @@ def test_a_decision_names_the_statement_that_made_it() -> None:
     assert (decision.explicit, decision.by) == (True, "managed policy Pets, statement 2 (NoCats)")
     assert asked(identity=[ALLOW]).by == "policy, statement 1"
     assert asked("anonymous", granted=S, granted_by="the ACL of photos").by == "the ACL of photos"
+
+
+VOUCHES = "arn:aws:iam::111122223333:oidc-provider/id.example.com"
+ASSUME = "sts:AssumeRoleWithWebIdentity"
+
+
+@pytest.mark.parametrize(
+    ("field", "principal", "named"),
+    [
+        ("Principal", {"Federated": VOUCHES}, Named.ITSELF),
+        ("Principal", {"Federated": ["other.example.com", VOUCHES]}, Named.ITSELF),
+        ("Principal", {"Federated": f"{VOUCHES}/other"}, Named.NOT),
+        ("Principal", {"Federated": "*"}, Named.NOT),
+        ("Principal", {"AWS": OURS}, Named.NOT),
+        ("Principal", {"AWS": VOUCHES}, Named.NOT),
+        ("Principal", "*", Named.ROLE),
+        ("Principal", {"AWS": "*"}, Named.ROLE),
+        ("NotPrincipal", {"AWS": OURS}, Named.ROLE),
+        ("NotPrincipal", {"Federated": VOUCHES}, Named.NOT),
+    ],
+)
+def test_how_a_trust_policy_names_a_web_identity(field: str, principal: Any, named: Named) -> None:
+    """Whoever asks whether it may assume the role wants ITSELF: everybody is not enough."""
+    made = {"Effect": "Allow", "Action": ASSUME, field: principal}
+    ask = Ask(Who(ANONYMOUS, provider=VOUCHES), ASSUME.lower(), ROLE, lambda key: None)
+    assert policy(made).allowing(ask)[0] is named
+
+
+def test_whom_a_denial_of_web_identities_is_about() -> None:
+    ask = Ask(Who(ANONYMOUS, provider=VOUCHES), ASSUME.lower(), ROLE, lambda key: None)
+    for field, principal, denied in (
+        ("Principal", "*", True),
+        ("Principal", {"Federated": VOUCHES}, True),
+        ("NotPrincipal", {"Federated": VOUCHES}, False),
+        ("NotPrincipal", {"AWS": OURS}, True),
+    ):
+        made = {"Effect": "Deny", "Action": ASSUME, field: principal}
+        assert (policy(made).denying(ask) is not None) is denied
