@@ -320,6 +320,7 @@ class Directory:
         session = Session(
             claims.access_key, claims.issued_at, claims.expires_at, claims.policies, claims.policy_arns,
             claims.tags, claims.transitive, claims.source_identity, claims.provider,
+            claims.keys,
         )  # fmt: skip
         principal = principal._replace(access_key=claims.access_key, session=session)
         return Credential(claims.access_key, claims.secret_key, principal)
@@ -447,6 +448,10 @@ def role_arn(number: str, role: Role) -> str:
 
 def policy_arn(number: str, policy: Policy) -> str:
     return f"arn:aws:iam::{number}:policy{policy.path}{policy.name}"
+
+
+def provider_arn(number: str, provider: Provider) -> str:
+    return f"arn:aws:iam::{number}:oidc-provider/{provider.name}"
 
 
 def same(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ class Session(msgspec.Struct, frozen=True):
     policy_arns managed policies for the same
     limited     whether there are any of the two; without, they do not count
     tags        session tags; they go before the tags of user or role
+    provider    who vouched for a web identity, and `keys`: the condition keys that its token gave
     """
 
     access_key: str
@@ -26,6 +27,7 @@ class Session(msgspec.Struct, frozen=True):
     transitive: tuple[str, ...] = ()
     source_identity: str = ""
     provider: str = ""
+    keys: dict[str, tuple[str, ...]] = {}
 
     @property
     def limited(self) -> bool:

@@ -27,6 +27,7 @@ class SessionClaims(msgspec.Struct, frozen=True, array_like=True):
     kind       whose it is: of an account's root, of a user, of a role
     unique_id  of the user or role; the account's number for its root
     name       the session's, of a role
+    keys       condition keys of a web identity
     parent     the access key that asked for it: a session of an account or a user ends with that key
     """
 
@@ -45,6 +46,7 @@ class SessionClaims(msgspec.Struct, frozen=True, array_like=True):
     transitive: tuple[str, ...] = ()
     source_identity: str = ""
     provider: str = ""
+    keys: dict[str, tuple[str, ...]] = {}
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from access.evaluation.caller import Caller
+from access.evaluation.caller import Caller, session_values
 from access.evaluation.decide import Target, decide
 from access.evaluation.policy import compile_policy
 from access.identity import Principal
@@ -92,7 +92,9 @@ class KmsConditions(msgspec.Struct, gc=False):
             return named(self.context, key.removeprefix(_CONTEXT))
         kind, _, name = key.partition("/")
         tags = {"aws:principaltag": self.caller.tags, "aws:resourcetag": self.tags}.get(kind)
-        return None if tags is None or not name else named(tags, name)
+        if tags is None or not name:
+            return session_values(self.caller, key)
+        return named(tags, name)
 
 
 def check_kms(

@@ -8,6 +8,7 @@ from access.evaluation.callers import Callers
 from access.forwarded import FORWARDED_HOST
 from access.identity import Principal
 from access.kms_envelope import KmsEnvelope
+from access.openid.issuer_keys import IssuerKeys
 from access.post_form import FormVerifier
 from access.sigv4 import Signed
 from blobs.contract import Lent
@@ -39,6 +40,7 @@ class Services:
     customer_keys_over_http: bool = False
     new_buckets: NewBuckets = "acls-disabled"
     kms: KmsEnvelope = field(kw_only=True)
+    issuers: IssuerKeys = field(default_factory=IssuerKeys)
     queries: Queries = field(default_factory=Queries)
     callers: Callers = field(init=False)
     patience: Patience = field(init=False)

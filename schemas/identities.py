@@ -129,6 +129,11 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
     thumbprints: tuple[str, ...] = ()
     tags: dict[str, str] = {}
 
+    @property
+    def name(self) -> str:
+        """As ARNs and condition keys name it: the URL without its scheme."""
+        return self.url.partition("://")[2]
+
 
 Document = Account | AccessKey | User | Group | Role | Policy | Provider
 Kind = Literal["account", "key", "user", "group", "role", "policy", "oidc-provider"]

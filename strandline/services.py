@@ -6,6 +6,8 @@ from access.credentials import Root, load_root
 from access.directory import open_directory
 from access.keyring import KeyRing
 from access.kms_envelope import KmsEnvelope
+from access.openid.fetching import Fetcher
+from access.openid.issuer_keys import IssuerKeys
 from blobs.local import LocalBlobs
 from bus.contract import Submitter
 from disk.files import Files
@@ -78,6 +80,7 @@ class EmbeddedServices:
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
             customer_keys_over_http=settings.customer_keys_over_http,
             new_buckets=settings.new_buckets,
+            issuers=IssuerKeys(Fetcher(settings.oidc_loopback_issuers, settings.oidc_ca)),
             kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
 

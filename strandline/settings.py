@@ -248,6 +248,17 @@ class Settings(BaseSettings):
         description="Take customers' keys (SSE-C) over plain HTTP from other machines too, as AWS never "
         "does: for a network that nobody listens on. From this machine they are always taken.",
     )
+    oidc_ca: Path | None = Field(
+        default=None,
+        description="PEM file of authorities that issuers of OpenID Connect tokens may have their "
+        "certificates from, beside those that this machine trusts anyway.",
+    )
+    oidc_loopback_issuers: bool = Field(
+        default=False,
+        description="Take OpenID Connect issuers on this machine (127.0.0.1, ::1, localhost), over plain "
+        "HTTP too: for tests, and for an issuer beside the server. Whoever may make a provider in some "
+        "account can then have the server send GET requests to any port of this machine.",
+    )
     new_buckets: NewBuckets = Field(
         default="acls-disabled",
         description="What a new bucket is like unless its request says otherwise. acls-disabled: everything "

@@ -46,4 +46,10 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
         return self.who.role_arn or self.who.principal.arn
 
 
+def session_values(caller: Caller, key: str) -> tuple[str, ...] | None:
+    """Of a condition key that the token of a web identity has given its session; None for any other."""
+    session = caller.principal.session
+    return None if session is None else session.keys.get(key)
+
+
 NOBODY = Caller(Who(ANONYMOUS))

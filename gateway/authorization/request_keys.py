@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from access.evaluation.caller import Caller
+from access.evaluation.caller import Caller, session_values
 from access.signing import ALGORITHM, parse_http_date, parse_long_date
 from access.sigv2 import SCHEME as VERSION_2
 from gateway.authorization.global_keys import GLOBAL, Values
@@ -68,7 +68,7 @@ class RequestKeys(msgspec.Struct, gc=False):
         if name and tags in _TAGS:
             tag = _TAGS[tags](self).get(name)
             return None if tag is None else (tag,)
-        return None
+        return session_values(self.caller, key)
 
     def request_tags(self) -> dict[str, str]:
         if self.tags is not None:

@@ -4,9 +4,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
 
-from gateway.iam import access_keys, accounts, attachments, groups, policies, roles, simulation, sts, users
+from gateway.iam import (
+    access_keys,
+    accounts,
+    attachments,
+    groups,
+    policies,
+    providers,
+    roles,
+    simulation,
+    sts,
+    users,
+)
 from gateway.iam.assume_role import assume_role
-from gateway.iam.attachments import GROUPS, POLICIES, ROLES, USERS, Owner
+from gateway.iam.assume_role_with_web_identity import assume_role_with_web_identity
+from gateway.iam.attachments import GROUPS, POLICIES, PROVIDERS, ROLES, USERS, Owner
 from gateway.iam.call import Call, Changes, Reading, Result
 from gateway.iam.explain_access import explain_access
 from gateway.iam.explained_principal import explained
@@ -19,7 +31,9 @@ from gateway.iam.subjects import (
     listed,
     listed_policies,
     new,
+    new_provider,
     policy,
+    provider,
     role,
     simulated,
     user,
@@ -28,7 +42,13 @@ from gateway.iam.subjects import (
 Service = Literal["iam", "sts"]
 Do = Callable[[Call], Result | Changes | Reading]
 Performed = tuple[Do, Subjects]
-ABOUT: dict[str, Subjects] = {"User": user, "Group": group, "Role": role, "Policy": policy}
+ABOUT: dict[str, Subjects] = {
+    "User": user,
+    "Group": group,
+    "Role": role,
+    "Policy": policy,
+    "OpenIDConnectProvider": provider,
+}
 
 
 class Action(NamedTuple):
@@ -77,6 +97,13 @@ _IAM: dict[str, Performed] = {
     "SetDefaultPolicyVersion": (policies.set_default_policy_version, policy),
     "DeletePolicyVersion": (policies.delete_policy_version, policy),
     "ListEntitiesForPolicy": (policies.list_entities_for_policy, policy),
+    "CreateOpenIDConnectProvider": (providers.create_provider, new_provider),
+    "GetOpenIDConnectProvider": (providers.get_provider, provider),
+    "ListOpenIDConnectProviders": (providers.list_providers, anything),
+    "UpdateOpenIDConnectProviderThumbprint": (providers.update_thumbprints, provider),
+    "AddClientIDToOpenIDConnectProvider": (providers.add_client_id, provider),
+    "RemoveClientIDFromOpenIDConnectProvider": (providers.remove_client_id, provider),
+    "DeleteOpenIDConnectProvider": (providers.delete_provider, provider),
     "SimulatePrincipalPolicy": (simulation.simulate_principal_policy, simulated),
     "SimulateCustomPolicy": (simulation.simulate_custom_policy, anything),
 }
@@ -85,6 +112,7 @@ _EXPLAIN = "ExplainAccess"
 
 _STS: dict[str, Performed] = {
     "AssumeRole": (assume_role, assumed),
+    "AssumeRoleWithWebIdentity": (assume_role_with_web_identity, assumed),
     "GetCallerIdentity": (sts.get_caller_identity, anything),
     "GetSessionToken": (sts.get_session_token, anything),
     "GetAccessKeyInfo": (sts.get_access_key_info, anything),
@@ -127,7 +155,7 @@ def _all() -> dict[str, Action]:
         iam |= _with_policies(owner)
     for owner in (USERS, ROLES):
         iam |= _with_boundary(owner)
-    for owner in (USERS, ROLES, POLICIES):
+    for owner in (USERS, ROLES, POLICIES, PROVIDERS):
         iam |= _with_tags(owner)
     actions = {name: Action("iam", *one) for name, one in iam.items()}
     actions |= {name: Action("sts", *one) for name, one in _STS.items()}

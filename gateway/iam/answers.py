@@ -27,6 +27,7 @@ _OTHERWISE: dict[type[BaseException], S3Error] = {
     errors.InvalidArgument: S3Error("ValidationError", 400, ""),
     errors.InvalidRequest: S3Error("ValidationError", 400, ""),
     errors.InvalidToken: _INVALID_KEY,
+    errors.NotImplementedOperation: S3Error("NotImplemented", 501, ""),
     errors.RequestTimeTooSkewed: S3Error("SignatureDoesNotMatch", 403, ""),
 }
 _FAILURE = S3Error("ServiceFailure", 500, "The request processing has failed because of an unknown error.")

@@ -11,10 +11,11 @@ from gateway.iam.call import Call, Changes, Result, tag_list
 from gateway.iam.groups import found_group
 from gateway.iam.parameters import TAGS_LIMIT
 from gateway.iam.policies import managed_arn, tagged_policy
+from gateway.iam.providers import found_provider
 from gateway.iam.roles import found_role
 from gateway.iam.users import found_user
 from schemas.errors import InvalidInput, LimitExceeded, NoSuchEntity
-from schemas.identities import GROUP, POLICY, ROLE, USER
+from schemas.identities import GROUP, POLICY, PROVIDER, ROLE, USER
 
 ATTACHED_LIMIT = 10
 POLICY_NAME_LIMIT = 128
@@ -43,6 +44,7 @@ USERS = Owner(USER, "User", _named_user, USER_LIMIT)
 GROUPS = Owner(GROUP, "Group", found_group, GROUP_LIMIT)
 ROLES = Owner(ROLE, "Role", found_role, ROLE_LIMIT)
 POLICIES = Owner(POLICY, "Policy", tagged_policy)
+PROVIDERS = Owner(PROVIDER, "OpenIDConnectProvider", found_provider)
 
 
 # --- inline policies -----------------------------------------------------------------------------------

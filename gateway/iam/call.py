@@ -1,7 +1,7 @@
 """What an action works on: who asks, what for, and the identities as they are now."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import msgspec
 from access.directory import AccountIdentities, Directory
 from access.identity import Principal
 from gateway.iam.parameters import Parameters
+from gateway.iam.web_identity import WebIdentity
 from gateway.request import Services
 from schemas.configurations.documents import encode_document
 from schemas.errors import AccessDenied, DeleteConflict, NoSuchEntity
@@ -45,13 +46,11 @@ class Via(NamedTuple):
 
     source  the client's address
     agent   what the client calls itself
-    claims  what the token says that vouches for the caller, by condition key; of web identities only
     """
 
     source: str = ""
     scheme: str = "http"
     agent: str = ""
-    claims: Mapping[str, Sequence[str]] = {}
 
 
 DIRECTLY = Via()  # by the operator's command, on the data folder itself
@@ -59,7 +58,11 @@ DIRECTLY = Via()  # by the operator's command, on the data folder itself
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call. now: Unix seconds; number: of the account that it is about, nearly always the caller's."""
+    """One call. now: Unix seconds; number: of the account that it is about, nearly always the caller's.
+
+    identity  of AssumeRoleWithWebIdentity: whom the token is of, once it has been checked
+    loopback  whether issuers of tokens may be on this machine
+    """
 
     action: str
     parameters: Parameters
@@ -67,6 +70,8 @@ class Call:
     directory: Directory
     now: int
     via: Via = DIRECTLY
+    identity: WebIdentity | None = None
+    loopback: bool = False
 
     @property
     def number(self) -> str:

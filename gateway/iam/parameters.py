@@ -4,7 +4,7 @@ Source: AWS Query protocol, "Query serialization": lists are Name.member.1, stru
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from schemas.errors import InvalidInput
@@ -127,26 +127,29 @@ class Parameters:
 
     def tags(self, parameter: str = "Tags") -> dict[str, str]:
         """Tags by their names. Raises InvalidInput."""
-        tags: dict[str, str] = {}
-        folded = set()
-        number = 1
-        while (key := self._given.get(f"{parameter}.member.{number}.Key")) is not None:
-            value = self.get(f"{parameter}.member.{number}.Value")
-            if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
-                raise InvalidInput(
-                    f"the tag {key!r} is not allowed: names have 1 to 128 characters and do not begin with "
-                    "aws:, values have up to 256"
-                )
-            if key.lower() in folded:
-                raise InvalidInput(
-                    f"Duplicate tag keys found: {key!r}. Names differ by more than their case."
-                )
-            folded.add(key.lower())
-            tags[key] = value
-            number += 1
-        if len(tags) > TAGS_LIMIT:
-            raise InvalidInput(f"{len(tags)} tags; at most {TAGS_LIMIT} are allowed")
-        return tags
+        names = self.fields(parameter, "Key")
+        return check_tags(
+            (name, self.get(f"{parameter}.member.{number}.Value")) for number, name in enumerate(names, 1)
+        )
+
+
+def check_tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Tags by their names. Raises InvalidInput."""
+    tags: dict[str, str] = {}
+    folded = set()
+    for key, value in given:
+        if not 1 <= len(key) <= 128 or len(value) > 256 or key.lower().startswith("aws:"):
+            raise InvalidInput(
+                f"the tag {key!r} is not allowed: names have 1 to 128 characters and do not begin with "
+                "aws:, values have up to 256"
+            )
+        if key.lower() in folded:
+            raise InvalidInput(f"Duplicate tag keys found: {key!r}. Names differ by more than their case.")
+        folded.add(key.lower())
+        tags[key] = value
+    if len(tags) > TAGS_LIMIT:
+        raise InvalidInput(f"{len(tags)} tags; at most {TAGS_LIMIT} are allowed")
+    return tags
 
 
 def _missing(name: str) -> InvalidInput:

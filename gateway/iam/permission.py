@@ -10,12 +10,16 @@ from typing import NamedTuple
 from access.evaluation.caller import Caller
 from access.evaluation.callers import Callers
 from access.evaluation.decide import Decision, Target, decide
+from access.evaluation.policy import Ask
+from access.evaluation.principals import Named, Who
+from access.identity import ANONYMOUS
 from gateway.authorization.refusal import refusal
 from gateway.iam.actions import Action
 from gateway.iam.call import Call
 from gateway.iam.request_keys import QueryKeys
 from gateway.iam.sts import OPEN
 from gateway.iam.subjects import Subject, renamed
+from gateway.iam.web_identity import ASSUME, WebIdentity
 from schemas.errors import AccessDenied
 
 # What sessions of GetSessionToken may do, which asks for no second factor here.
@@ -38,6 +42,10 @@ class Question(NamedTuple):
 
 def authorize(action: Action, call: Call, callers: Callers, region: str) -> None:
     """Raises AccessDenied unless everything that the action asks for is allowed."""
+    if call.action == ASSUME:
+        assert call.identity is not None  # the port has checked its token
+        _authorize_web_identity(action.about(call), call.identity, call, callers, region)
+        return
     principal = call.principal
     of_token = principal.session is not None and principal.kind != "role"
     if of_token and call.action not in OF_TOKENS:
@@ -50,6 +58,21 @@ def authorize(action: Action, call: Call, callers: Callers, region: str) -> None
     caller = callers.caller(principal)
     for question in _questions(action, call):
         _ask(question, caller, call, callers, region)
+
+
+def _authorize_web_identity(
+    subject: Subject, identity: WebIdentity, call: Call, callers: Callers, region: str
+) -> None:
+    """A web identity has no policies of its own: the role's trust policy alone decides, and must name the
+    provider; that it names everybody is not enough."""
+    caller = Caller(Who(ANONYMOUS, provider=identity.provider))
+    keys = QueryKeys(call, caller, subject, region)
+    assert subject.trust is not None
+    trust = callers.policy(subject.trust)
+    for action in identity.actions:
+        ask = Ask(caller.who, action.lower(), subject.arn, keys)
+        if trust.denying(ask) is not None or trust.allowing(ask)[0] is not Named.ITSELF:
+            raise AccessDenied(f"Not authorized to perform {action}")
 
 
 def _questions(action: Action, call: Call) -> Iterator[Question]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from access.evaluation.caller import Caller
+from access.evaluation.caller import Caller, session_values
 from gateway.authorization.global_keys import GLOBAL, Values, named
 from gateway.iam.call import Call
 from gateway.iam.subjects import Subject
@@ -45,7 +45,8 @@ class QueryKeys(msgspec.Struct, gc=False):
         kind, _, name = key.partition("/")
         tags = _TAGS.get(kind)
         if tags is None or not name:
-            return self.call.via.claims.get(key)
+            identity = self.call.identity
+            return session_values(self.caller, key) if identity is None else identity.keys.get(key)
         return named(tags(self), name)
 
     def parameter(self, name: str) -> Values:
@@ -63,11 +64,22 @@ def _tag_keys(keys: QueryKeys) -> Values:
 
 
 def _transitive(keys: QueryKeys) -> Values:
-    return tuple(keys.call.parameters.items("TransitiveTagKeys")) or None
+    identity = keys.call.identity
+    names = keys.call.parameters.items("TransitiveTagKeys") if identity is None else identity.transitive
+    return tuple(names) or None
 
 
-def _requested(keys: QueryKeys) -> dict[str, str]:
-    return keys.call.parameters.tags()
+def _requested(keys: QueryKeys) -> Mapping[str, str]:
+    """Tags of the request; of a web identity those of its token, which the client cannot choose."""
+    identity = keys.call.identity
+    return keys.call.parameters.tags() if identity is None else identity.tags
+
+
+def _source_identity(keys: QueryKeys) -> Values:
+    identity = keys.call.identity
+    if identity is None:
+        return keys.parameter("SourceIdentity")
+    return (identity.source_identity,) if identity.source_identity else None
 
 
 def _user_agent(keys: QueryKeys) -> Values:
@@ -81,7 +93,7 @@ _KEYS: dict[str, Callable[[QueryKeys], Values]] = {
     "iam:policyarn": _parameter("PolicyArn"),
     "sts:externalid": _parameter("ExternalId"),
     "sts:rolesessionname": _parameter("RoleSessionName"),
-    "sts:sourceidentity": _parameter("SourceIdentity"),
+    "sts:sourceidentity": _source_identity,
     "sts:transitivetagkeys": _transitive,
 }
 

@@ -7,7 +7,7 @@ AWS STS quotas".
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from access.directory import role_principal
@@ -32,12 +32,14 @@ _is_session_name = re.compile(r"[\w+=,.@-]+", re.ASCII).fullmatch
 
 
 class Said(NamedTuple):
-    """What a session is to say beside whose it is. transitive: tags that go on to the sessions it makes."""
+    """What a session is to say beside whose it is. transitive: tags that go on to the sessions it makes;
+    keys: condition keys of a web identity."""
 
     tags: dict[str, str]
     transitive: tuple[str, ...]
     source_identity: str
     provider: str = ""
+    keys: Mapping[str, tuple[str, ...]] = {}
 
 
 def required_role(call: Call) -> Assumed:
@@ -60,7 +62,7 @@ def session_of(call: Call, assumed: Assumed, said: Said, limit: int) -> Result:
     claims = SessionClaims(
         new_id(KEY_PREFIX, KEY_DIGITS), secrets.token_hex(SECRET_BYTES), assumed.number, "role",
         role.unique_id, call.now, call.now + seconds, name, "", policies, arns, said.tags, said.transitive,
-        said.source_identity, said.provider,
+        said.source_identity, said.provider, dict(said.keys),
     )  # fmt: skip
     principal = role_principal(assumed.number, assumed.account, role, name)
     told = credentials(call, claims)

@@ -7,7 +7,15 @@ Management (IAM)".
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from access.directory import NOTHING_ALLOWED, PolicyText, group_arn, policy_arn, role_arn, user_arn
+from access.directory import (
+    NOTHING_ALLOWED,
+    PolicyText,
+    group_arn,
+    policy_arn,
+    provider_arn,
+    role_arn,
+    user_arn,
+)
 from gateway.iam.call import Call
 from gateway.iam.identity_arns import identity_at
 from schemas.identities import ROLE, Account, Group, Role, User, row_name
@@ -109,6 +117,19 @@ def policy(call: Call) -> Subject:
     return Subject(arn, call.number, found.tags if found is not None and here else {})
 
 
+def provider(call: Call) -> Subject:
+    """An OpenID Connect provider, by its ARN."""
+    arn = call.parameters.get("OpenIDConnectProviderArn")
+    found = call.held.provider(arn.partition(":oidc-provider/")[2])
+    here = found is not None and provider_arn(call.number, found) == arn
+    return Subject(arn or ANY, call.number, found.tags if found is not None and here else {})
+
+
+def new_provider(call: Call) -> Subject:
+    name = call.parameters.get("Url").partition("://")[2]
+    return Subject(f"arn:aws:iam::{call.number}:oidc-provider/{name}", call.number)
+
+
 def simulated(call: Call) -> Subject:
     """The user, group or role whose policies are to be tried."""
     arn = call.parameters.get("PolicySourceArn")
@@ -138,7 +159,7 @@ def assumed(call: Call) -> Subject:
     arn = call.parameters.get("RoleArn")
     found = role_to_assume(call)
     if found is None:
-        number = _account_of(arn)[0] or call.number
+        number = account_of(arn)[0] or call.number
         return Subject(arn or ANY, number, trust=TRUSTS_NOBODY)
     trust = PolicyText(f"{TRUST}{found.role.unique_id}", found.seq, found.role.trust)
     return Subject(arn, found.number, found.role.tags, trust=trust)
@@ -147,7 +168,7 @@ def assumed(call: Call) -> Subject:
 def role_to_assume(call: Call) -> Assumed | None:
     """The role that RoleArn names exactly; None where there is none, or its account is closed."""
     arn = call.parameters.get("RoleArn")
-    number, resource = _account_of(arn)
+    number, resource = account_of(arn)
     account = call.directory.account(number)
     if account is None or account.disabled:
         return None
@@ -157,7 +178,7 @@ def role_to_assume(call: Call) -> Assumed | None:
     return Assumed(number, account, entry.document, entry.seq)
 
 
-def _account_of(arn: str) -> tuple[str, str]:
+def account_of(arn: str) -> tuple[str, str]:
     """Of a role's ARN the account's number, and what follows it."""
     number, _, resource = arn.removeprefix("arn:aws:iam::").partition(":role/")
     return number, resource

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from access.directory import open_directory
 from access.keyring import KeyRing
 from access.kms_envelope import KmsEnvelope
+from access.openid.fetching import Fetcher
+from access.openid.issuer_keys import IssuerKeys
 from blobs.s3.store import S3Blobs
 from bus.contract import Submitter
 from bus.kafka import KafkaSubmitter
@@ -72,6 +74,7 @@ class ClusterServices:
             domains=settings.domains,
             customer_keys_over_http=settings.customer_keys_over_http,
             new_buckets=settings.new_buckets,
+            issuers=IssuerKeys(Fetcher(settings.oidc_loopback_issuers, settings.oidc_ca)),
             kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
 
