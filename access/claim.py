@@ -1,8 +1,19 @@
 """What a signed request claims, before any of it is believed."""
 
+import re
+
 import msgspec
 
 from schemas.errors import AuthorizationHeaderMalformed, AuthorizationQueryParametersError
+
+# In the header as versions 4 and 2 have it, and in the query likewise.
+_ACCESS_KEY = re.compile(r"(?:Credential=|AWSAccessKeyId=|^AWS )([^/:%&,\s]{1,128})")
+
+
+def claimed_access_key(authorization: str, raw_query: str) -> str:
+    """The access key that a request names, whether it has it or not; "" where there is none."""
+    found = _ACCESS_KEY.search(authorization) or _ACCESS_KEY.search(raw_query)
+    return found[1] if found else ""
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from time import perf_counter, time
 from typing import Any
 
+from access.claim import claimed_access_key
 from access.identity import ANONYMOUS
 from access.sigv4 import Verifier
 from blobs.contract import Lent
@@ -46,7 +47,8 @@ QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
 
 # Takes: operation, bucket, key, status, bytes in, bytes out, seconds, principal id, source, request id (hex),
 # error code ("" when there was none).
-Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str], None]
+# What is told of a finished request: `processors.request_log.RequestLog.observe`.
+Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str, str, str, str, str], None]
 LogAccess = Callable[[AccessRecord], None]
 
 _SERVER = ("server", "Strandline")
@@ -241,12 +243,20 @@ class Application:
     ) -> None:  # fmt: skip
         observe: Any = self._observe
         if request is None:
-            observe("", "", "", status, 0, sent, seconds, "", exchange.source, number.hex(), code)
+            source = exchange.source
+            observe("", "", "", status, 0, sent, seconds, "", source, number.hex(), code, "", "", "", "")
             return
+        principal = request.principal
         observe(
             request.operation, request.bucket, request.key, status, request.received, sent, seconds,
-            request.principal.id, request.source, number.hex(), code,
+            principal.id, request.source, number.hex(), code, principal.arn, principal.unique_id,
+            principal.access_key or _claimed_key(request), request.headers.get("user-agent", ""),
         )  # fmt: skip
+
+
+def _claimed_key(request: Request) -> str:
+    """The access key with which a request was refused."""
+    return claimed_access_key(request.headers.get("authorization", ""), request.raw_query)
 
 
 def hsts_headers(seconds: int) -> tuple[tuple[str, str], ...]:

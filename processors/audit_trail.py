@@ -156,7 +156,7 @@ class AuditTrail:
             return head
         head = read_head(self._folder)
         while files:
-            first = _first_number(files[-1])
+            first = first_number(files[-1])
             if first <= head.n:
                 self._cut(files[-1], _end_of_line(files[-1], head))
                 return head
@@ -214,7 +214,7 @@ def verify_trail(folder: Path) -> int:
         if body is None:
             raise AuditDamaged(f"{path}:{place}: the line does not match its hash")
         fields = msgspec.json.decode(body)
-        if place == 1 and fields["n"] != _first_number(path):
+        if place == 1 and fields["n"] != first_number(path):
             raise AuditDamaged(f"{path}:1: it is line {fields['n']}, not the one that the file is named by")
         if (number or fields["n"] == 1) and (fields["n"] != number + 1 or fields["prev"] != prev):
             raise AuditDamaged(f"{path}:{place}: the line does not follow line {number}")
@@ -225,6 +225,20 @@ def verify_trail(folder: Path) -> int:
     if number < head.n:
         raise AuditDamaged(f"{folder}: the trail ends at line {number}, its head names line {head.n}")
     return count
+
+
+def open_line(line: bytes) -> dict[str, Any] | None:
+    """What a line says; None when it does not match its hash."""
+    body = _opened(line)
+    return None if body is None else msgspec.json.decode(body, type=dict[str, Any])
+
+
+def first_number(path: Path) -> int:
+    """The number of a file's first line, which is its name. Raises AuditDamaged."""
+    try:
+        return int(path.stem.removeprefix("audit-"))
+    except ValueError:
+        raise AuditDamaged(f"{path} is not named by a line") from None
 
 
 def _sealed(fields: dict[str, Any]) -> tuple[bytes, str]:
@@ -258,19 +272,11 @@ def _lines(folder: Path) -> Iterator[tuple[Path, int, bytes]]:
             raise AuditDamaged(f"{path} is empty, and another file follows")
 
 
-def _first_number(path: Path) -> int:
-    """The number of the file's first line, which is its name."""
-    try:
-        return int(path.stem.removeprefix("audit-"))
-    except ValueError:
-        raise AuditDamaged(f"{path} is not named by a line") from None
-
-
 def _end_of_line(path: Path, head: Head) -> int:
     """The byte position behind the line that the head names. Raises AuditDamaged when it is not there."""
     position = 0
     with path.open("rb") as file:
-        for n, line in enumerate(file, start=_first_number(path)):
+        for n, line in enumerate(file, start=first_number(path)):
             position += len(line)
             if n == head.n:
                 if _opened(line) is None or _digest_of(line) != head.hash:

@@ -7,23 +7,24 @@ seq.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from bus.contract import Record
+from processors.audit_lines import fact_line, lost_line, request_line
 from processors.audit_trail import AuditTrail, AuditUnwritable
-from processors.request_log import RequestRecord, decode_batch
+from processors.request_log import decode_batch
 from schemas.errors import ServiceUnavailable
 from schemas.events import AUDIT, FACTS
-from schemas.facts import Fact, decode_fact
+from schemas.facts import decode_fact
 from schemas.seq import decode_seq
 
 
 class Auditor:
-    """Turns records of the two topics into lines of the trail."""
+    """Turns records of the two topics into lines of the trail. `region` is the store's."""
 
-    def __init__(self, trail: AuditTrail) -> None:
+    def __init__(self, trail: AuditTrail, region: str = "us-east-1") -> None:
         self._trail = trail
+        self._region = region
 
     def position(self, topic: str, partition: int = 0) -> int:
         """The offset to read that partition of the topic from."""
@@ -35,8 +36,8 @@ class Auditor:
         for record in records:
             batch = decode_batch(record.payload)
             if batch.lost:
-                lines.append({"type": "lost", "time": _iso(record.time), "requests": batch.lost})
-            lines += [_request_line(request) for request in batch.records]
+                lines.append(lost_line(record.time, batch.lost))
+            lines += [request_line(request, self._region) for request in batch.records]
         self._trail.append(lines, {_source(AUDIT, partition): records[-1].offset + 1})
 
     def facts(self, records: Sequence[Record], partition: int = 0) -> None:
@@ -50,7 +51,7 @@ class Auditor:
             if offset < seen.get(source, 0):
                 continue
             seen[source] = offset + 1
-            lines.append(_fact_line(fact))
+            lines.append(fact_line(fact))
         seen[_source(FACTS, partition)] = records[-1].offset + 1
         self._trail.append(lines, seen)
 
@@ -90,44 +91,3 @@ class AuditorPartition:
 def _source(topic: str, partition: int) -> str:
     """The name of a partition in the trail's head."""
     return f"{topic}/{partition}" if partition else topic
-
-
-def _request_line(request: RequestRecord) -> dict[str, Any]:
-    return {
-        "type": "request",
-        "time": _iso(request.time),
-        "operation": request.operation,
-        "bucket": request.bucket,
-        "key": request.key,
-        "status": request.status,
-        "error": request.error,
-        "principal": request.principal,
-        "source": request.source,
-        "requestId": request.request_id,
-        "bytesIn": request.bytes_in,
-        "bytesOut": request.bytes_out,
-        "microseconds": round(request.duration * 1e6),
-    }
-
-
-def _fact_line(fact: Fact) -> dict[str, Any]:
-    return {
-        "type": fact.type,
-        "time": _iso(fact.time),
-        "seq": fact.seq,
-        "bucketId": fact.bucket_id.hex(),
-        "key": fact.key,
-        "version": fact.version,
-        "size": fact.size,
-        "etag": fact.etag,
-        "outcome": fact.outcome,
-        "uploadId": fact.upload_id,
-        "principal": fact.origin.actor,
-        "source": fact.origin.source,
-        "requestId": fact.origin.request_id.hex(),
-    }
-
-
-def _iso(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

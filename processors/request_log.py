@@ -20,13 +20,15 @@ log = logging.getLogger(__name__)
 BATCH_SECONDS = 0.25
 BATCH_RECORDS = 2000  # of at most about 3 KiB each, so a batch stays far below what the log takes at once
 QUEUE_RECORDS = 200_000
+AGENT_LIMIT = 256  # characters kept of what a client says that it is
 # Of access logs: bytes of one batch, beside the last record in it, and of all that wait.
 ACCESS_BATCH_BYTES = 256 * 1024
 ACCESS_QUEUE_BYTES = 32 * 1024 * 1024
 
 
 class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One finished request. Time in Unix milliseconds, duration in seconds, sizes in bytes.
+    """One finished request. Time in Unix milliseconds, duration in seconds, sizes in bytes; who sent it as
+    `access.identity.Principal` has it: the account's canonical id, ARN, unique id and access key.
 
     The fields are in the order in which `RequestLog.observe` takes them, after `time`.
     """
@@ -43,6 +45,10 @@ class RequestRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     source: str
     request_id: str
     error: str
+    arn: str = ""
+    unique_id: str = ""
+    access_key: str = ""
+    agent: str = ""
 
 
 class RequestBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -113,15 +119,20 @@ class RequestLog:
         source: str,
         request_id: str,
         error: str,
+        arn: str = "",
+        unique_id: str = "",
+        access_key: str = "",
+        agent: str = "",
     ) -> None:
-        """A request is finished; `duration` in seconds, `error` its S3 code or ""."""
+        """A request is finished; `duration` in seconds, `error` its S3 code or "", `agent` what the client
+        says that it is."""
         if len(self._records) >= QUEUE_RECORDS:
             self._lost += 1
             return
         self._records.append(
             (
                 int(self._now() * 1000), operation, bucket, key, status, bytes_in, bytes_out, duration,
-                principal, source, request_id, error,
+                principal, source, request_id, error, arn, unique_id, access_key, agent[:AGENT_LIMIT],
             )
         )  # fmt: skip
 

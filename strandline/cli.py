@@ -12,6 +12,7 @@ from schemas.errors import ConfigurationError, StrandlineError
 from strandline.command_line import Command, build_parser, given_settings
 from strandline.commands import (
     access_explain,
+    audit_query,
     audit_verify,
     bucket_shards,
     config_show,
@@ -55,6 +56,7 @@ COMMANDS: tuple[Command, ...] = (
     index_verify,
     index_rebuild,
     snapshot,
+    audit_query,
     audit_verify,
     fsck,
     config_show,

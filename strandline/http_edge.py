@@ -16,6 +16,7 @@ from gateway.rest.health import Health
 from gateway.roles import BOTH, Roles
 from gateway.website.application import Website
 from processors.request_log import RequestLog
+from schemas.audit import LookUp
 from schemas.errors import ConfigurationError
 from strandline import __version__
 from strandline.exposition import Exposition
@@ -42,6 +43,7 @@ class HttpEdge:
 
     trouble  why writes are refused now; "" when they are not
     roles    of this process: requests of another role are refused
+    look_up  searches the audit trail; None: there is none here
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class HttpEdge:
         request_log: RequestLog,
         trouble: Callable[[], str],
         roles: Roles = BOTH,
+        look_up: LookUp | None = None,
     ) -> None:
         self._settings = settings
         self.health = Health(trouble=trouble)
@@ -82,6 +85,7 @@ class HttpEdge:
             inside=self._inside,
             roles=roles,
             hsts_seconds=settings.tls_hsts_seconds,
+            look_up=look_up,
         )
         connections = settings.max_requests + SPARE_CONNECTIONS
         self._tls = tls_files(settings)
@@ -174,12 +178,13 @@ def _observer(metrics: Metrics, request_log: RequestLog) -> Callable[..., None]:
 
     def observe_both(
         operation: str, bucket: str, key: str, status: int, bytes_in: int, bytes_out: int,
-        seconds: float, principal: str, source: str, request_id: str, error: str,
+        seconds: float, principal: str, source: str, request_id: str, error: str, arn: str, unique_id: str,
+        access_key: str, agent: str,
     ) -> None:  # fmt: skip
         count(operation, status, int(seconds * 1e9), bytes_in, bytes_out)
         record(
             operation, bucket, key, status, bytes_in, bytes_out, seconds, principal, source, request_id,
-            error,
+            error, arn, unique_id, access_key, agent,
         )  # fmt: skip
 
     return observe_both

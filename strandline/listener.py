@@ -68,7 +68,7 @@ class Listener:
     async def stop(self, patience: float) -> bool:
         """Stop listening and send out what is held of answers; whether that took no longer than `patience`
         seconds."""
-        if self._server is None:
+        if self._server is None or not self._running:  # it was not started, or has ended by itself
             return True
         self._server.stop()
         _, late = await asyncio.wait(self._running, timeout=patience)

@@ -92,7 +92,7 @@ class Processors:
         if settings.audit:
             # A quarter stays the index's own: records come as long as there are events and requests.
             room = Room(data.audit, settings.min_free_bytes // 4)
-            self._auditor = Auditor(AuditTrail(data.audit, files, room))
+            self._auditor = Auditor(AuditTrail(data.audit, files, room), settings.region)
         self._trail_cut = 0.0
         self.swept = asyncio.Event()  # set once the leftovers of earlier runs are gone
         self._collector = Collector(self._blobs, settings.gc_grace_seconds, time.time, log.error)

@@ -7,6 +7,7 @@ from functools import partial
 
 from access.credentials import Root
 from gateway.operations import OPERATIONS
+from processors.audit_search import search
 from processors.request_log import RequestLog
 from strandline.announcement import announcement
 from strandline.background import Background
@@ -75,7 +76,10 @@ async def _serve_here(
     await blobs.start()
     services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
     request_log = RequestLog(engine.record_audit, audited=settings.audit)
-    edge = HttpEdge(settings, services.services, metrics, request_log, partial(trouble, metrics))
+    look_up = partial(search, data.audit) if settings.audit else None
+    edge = HttpEdge(
+        settings, services.services, metrics, request_log, partial(trouble, metrics), look_up=look_up
+    )
     request_log.start()
     await edge.start()
     tune_for_serving()

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 
 from bus.remote import connect_submitter
+from processors.audit_search import search
 from processors.request_log import RequestLog
 from schemas.errors import StrandlineError
 from strandline.data_dir import DataDir
@@ -57,7 +58,10 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
     request_log = RequestLog(submitter.record, audited=settings.audit)
     metrics = open_metrics(settings, data, number)
-    edge = HttpEdge(settings, services.services, metrics, request_log, partial(trouble, metrics))
+    look_up = partial(search, data.audit) if settings.audit else None
+    edge = HttpEdge(
+        settings, services.services, metrics, request_log, partial(trouble, metrics), look_up=look_up
+    )
     request_log.start()
     await edge.start()
     tune_for_serving()

@@ -59,14 +59,14 @@ class QueryPort:
                 service = "sts"
             else:
                 principal = self._verifiers[service].verify_whole("POST", "/", headers, body)
-            progress.principal = principal.id
+            progress.principal = principal
             via = Via(progress.source, request.url.scheme, headers.get("user-agent", ""))
             call, action = self._call(body, principal, service, headers, via)
             progress.operation = f"{service}:{call.action}"
             if call.action == ASSUME:
                 identity = await identified(call, self._services.issuers)
                 call = replace(call, principal=ANONYMOUS, identity=identity)
-                progress.principal = identity.id
+                progress.principal = ANONYMOUS._replace(unique_id=identity.id)
             origin = Origin(progress.request_id, principal.id, progress.source, progress.operation)
             result = await perform(action, call, self._services, origin)
             status, content = 200, answer(service, call.action, result, progress.request_name, media_type)

@@ -63,7 +63,7 @@ class KmsPort:
             headers = headers_of(request)
             body = await whole_body(request, self._services.pace.window)
             principal = self._verifier.verify_whole("POST", "/", headers, body)
-            progress.principal = principal.id
+            progress.principal = principal
             target, _, name = headers.get("x-amz-target", "").partition(".")
             if target.lower() != TARGET:
                 raise UnknownAction

@@ -12,14 +12,14 @@ from gateway.iam.context_entries import ENTRIES
 from gateway.iam.parameters import Parameters
 from gateway.iam.perform import perform
 from gateway.rest.body import json_body
-from gateway.rest.call import Call, calling_iam
+from gateway.rest.call import Call, calling_service
 from gateway.rest.explanations import ExplainRequest, ExplanationModel
 from gateway.rest.schema import takes_json
 
 router = APIRouter(tags=["access"])
 
 ACTION = "ExplainAccess"
-Asks = Annotated[Call, Depends(calling_iam(ACTION))]
+Asks = Annotated[Call, Depends(calling_service(f"iam:{ACTION}"))]
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """Makes the REST application: routes, errors, documentation and the edge around them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from gateway.iam.port import QueryPort
 from gateway.in_progress import InProgress
 from gateway.kms.port import TARGET, KmsPort
 from gateway.request import Services
-from gateway.rest import access, buckets, listings, objects, policies
+from gateway.rest import access, audit, buckets, listings, objects, policies
 from gateway.rest.authentication import Authentication, TokenVerifier
 from gateway.rest.call import progress_of
 from gateway.rest.docs_page import docs_page
@@ -25,6 +26,7 @@ from gateway.rest.models import CreateBucketRequest, GrantRequest, VersioningReq
 from gateway.rest.problem import INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, problem
 from gateway.rest.schema import ERRORS, openapi
 from gateway.roles import BOTH, Roles
+from schemas.audit import LookUp
 
 
 def create_app(
@@ -38,6 +40,7 @@ def create_app(
     inside: InProgress | None = None,
     roles: Roles = BOTH,
     hsts_seconds: int = 0,
+    look_up: LookUp | None = None,
 ) -> FastAPI:
     """The ASGI application of the API port.
 
@@ -50,6 +53,7 @@ def create_app(
     inside    counts and bounds the requests, together with those of the S3 port
     roles     of this process: requests of another role are refused
     hsts_seconds  how long browsers may use HTTPS only; 0 says nothing
+    look_up   searches the audit trail; None: there is none here
     """
     app = FastAPI(
         title="Strandline", version=version, docs_url=None, redoc_url=None, openapi_url=None,
@@ -57,9 +61,10 @@ def create_app(
     )  # fmt: skip
     app.state.services = services
     app.state.authentication = Authentication(signatures, tokens)
+    app.state.look_up, app.state.look_up_turn = look_up, asyncio.Lock()
     app.include_router(health_routes(health, metrics))
     # Versions before objects: a path that ends in /versions is theirs.
-    for routes in (access, buckets, policies, listings, objects):
+    for routes in (access, audit, buckets, policies, listings, objects):
         app.include_router(routes.router)
     document = openapi(app, version, (CreateBucketRequest, ExplainRequest, GrantRequest, VersioningRequest))
     _add_documentation(app, document)

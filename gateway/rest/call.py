@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 from fastapi import Request
 
-from access.identity import Principal
+from access.identity import ANONYMOUS, Principal
 from gateway.authorization.asking import Asking
 from gateway.authorization.authorizer import ask
 from gateway.request import Request as S3Request
@@ -32,7 +32,7 @@ class Progress:
     request_id: bytes
     source: str
     operation: str = ""
-    principal: str = ""
+    principal: Principal = ANONYMOUS
     bucket: str = ""
     key: str = ""
     error: str = ""
@@ -98,11 +98,12 @@ def calling(operation: str) -> Callable[[Request], Awaitable[Call]]:
     return prepare
 
 
-def calling_iam(action: str) -> Callable[[Request], Awaitable[Call]]:
-    """The same of a route that does that action of IAM: the body says on what, so the route authorises."""
+def calling_service(action: str) -> Callable[[Request], Awaitable[Call]]:
+    """The same of a route that does an action of another service, like iam:ExplainAccess: the route
+    authorises."""
 
     async def prepare(request: Request) -> Call:
-        return _authenticated(request, f"iam:{action}")
+        return _authenticated(request, action)
 
     return prepare
 
@@ -117,7 +118,7 @@ def _authenticated(request: Request, operation: str) -> Call:
     progress.bucket = request.path_params.get("bucket", "")
     progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
     caller = authentication.caller(request, headers)
-    progress.principal = caller.principal.id
+    progress.principal = caller.principal
     refuse_s3_headers(headers)
     _refuse_unknown_parameters(request)
     asked = s3_request(
@@ -143,7 +144,7 @@ def headers_of(request: Request) -> dict[str, str]:
 
 
 def _refuse_unknown_parameters(request: Request) -> None:
-    """A mistyped `versoin=` must not delete another version than the one meant."""
+    """A mistyped `versoin=` must not delete another version than the one meant. Raises InvalidArgument."""
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     for name in request.query_params:
         if name not in known and not name.lower().startswith(PRESIGNED):

@@ -66,7 +66,9 @@ class Edge:
             self._observe(
                 progress.operation, progress.bucket, progress.key, progress.status,
                 progress.received, progress.sent, time.perf_counter() - started,
-                progress.principal, progress.source, progress.request_name, progress.error,
+                progress.principal.id, progress.source, progress.request_name, progress.error,
+                progress.principal.arn, progress.principal.unique_id, progress.principal.access_key,
+                _agent(scope),
             )  # fmt: skip
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, progress: Progress) -> None:
@@ -134,6 +136,11 @@ class Edge:
 def _asks_iam(scope: Scope) -> bool:
     """Whether the answer must be one that clients of IAM can read."""
     return bool(scope["method"] == "POST" and scope["path"] == "/")
+
+
+def _agent(scope: Scope) -> str:
+    """What the client says that it is."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
 
 
 def _cut(scope: Scope) -> None:

@@ -215,7 +215,8 @@ class Website:
         seconds = perf_counter() - started
         self._observe(
             request.operation, request.bucket, request.key, response.status, request.received, sent, seconds,
-            "", request.source, request.request_id.hex(), code,
+            "", request.source, request.request_id.hex(), code, "", "", "",
+            request.headers.get("user-agent", ""),
         )  # fmt: skip
         bucket = self._services.reader.remembered_bucket(request.bucket)
         if bucket is not None and LOGGING.name in bucket.configurations:

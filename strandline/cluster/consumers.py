@@ -62,7 +62,7 @@ async def start_consumers(
 async def _start_auditor(
     settings: Settings, cluster: ClusterSettings, data: DataDir, stack: AsyncExitStack
 ) -> None:
-    auditor = Auditor(AuditTrail(data.audit))
+    auditor = Auditor(AuditTrail(data.audit), settings.region)
     stack.callback(auditor.close)
     writing = asyncio.Lock()
 

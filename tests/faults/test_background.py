@@ -172,7 +172,7 @@ def test_facts_and_requests_reach_the_audit_trail(server: Server) -> None:
     ]
     types = [line["type"] for line in lines if "seq" in line]
     assert types == ["bucket.created", "epoch.set", "object.created", "object.deleted"]
-    operations = [line["operation"] for line in lines if line["type"] == "request"]
+    operations = [line["eventName"] for line in lines if "eventName" in line]
     assert operations == ["CreateBucket", "PutObject", "DeleteObject"]
     assert command(server, "audit", "verify").returncode == 0
 

@@ -239,7 +239,7 @@ class Round:
             line = told[seq]
             for name in ("type", "key", "version", "size", "etag", "outcome"):
                 assert line[name] == getattr(fact, name)
-        requests = Counter(line["requestId"] for line in lines if line["type"] == "request")
+        requests = Counter(line["requestID"] for line in lines if "eventName" in line)
         assert not requests or max(requests.values()) == 1
 
 

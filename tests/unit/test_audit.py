@@ -261,8 +261,11 @@ def test_requests_are_written_with_what_they_did(tmp_path: Path) -> None:
     auditor.close()
     lost, request = lines(tmp_path)
     assert (lost["type"], lost["requests"]) == ("lost", 3)
-    assert request["time"] == "1970-01-01T00:00:12.345Z"
-    assert (request["key"], request["status"], request["microseconds"]) == ("k/ü", 206, 500_000)
+    assert request["eventTime"] == "1970-01-01T00:00:12.345Z"
+    assert request["requestParameters"] == {"bucketName": "b", "key": "k/ü"}
+    assert request["additionalEventData"] == {
+        "httpStatus": 206, "bytesTransferredIn": 1, "bytesTransferredOut": 2, "microseconds": 500_000
+    }  # fmt: skip
 
 
 def test_a_crash_before_the_head_writes_requests_once(tmp_path: Path) -> None:

@@ -67,6 +67,10 @@ class Finished(NamedTuple):
     source: str
     request_id: str
     code: str
+    arn: str
+    unique_id: str
+    access_key: str
+    agent: str
 
 
 class Reports:
@@ -215,7 +219,9 @@ def test_a_request_is_answered_and_reported() -> None:
         assert headers["server"] == "Strandline"
         report = await site.report()
         assert report[:6] == ("GetObject", "abc", "a/../b//é \x01", 200, 0, 16)
-        assert report[7:] == (OWNER, "127.0.0.1", headers["x-amz-request-id"], "")
+        assert report[7:11] == (OWNER, "127.0.0.1", headers["x-amz-request-id"], "")
+        assert report.access_key == "AK"
+        assert report.agent.startswith("Boto3/")
 
     serve({"GetObject": hello}, scenario)
 
