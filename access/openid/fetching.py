@@ -52,6 +52,8 @@ class Fetcher:
             raise Unusable(f"{url}: its certificate is not trusted: {error.verify_message}") from None
         except (TimeoutError, OSError) as error:
             raise IssuerUnreachable(f"{url}: {str(error) or type(error).__name__}") from error
+        except ValueError as error:
+            raise Unusable(f"{url}: no name of a host: {error}") from None
 
     async def _get(self, place: Place) -> bytes:
         reader, writer = await self._connected(place)
@@ -121,7 +123,7 @@ async def _body_of(reader: asyncio.StreamReader) -> bytes:
             raise Unusable(f"an answer of more than {BODY_LIMIT} bytes")
         try:
             parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Unusable(f"no HTTP: {error}") from None
     status = parser.get_status_code() if received else 0
     if not received or (answer.framed and not answer.complete):

@@ -67,7 +67,7 @@ def verify(token: str, claimed: Claimed, key: PublicKey) -> Claims:
     import jwt  # an extra: nobody else pays for it
 
     try:
-        return jwt.decode(
+        found: Claims = jwt.decode(
             token,
             jwt.PyJWK(key.jwk(), claimed.algorithm),
             algorithms=[claimed.algorithm],
@@ -79,6 +79,7 @@ def verify(token: str, claimed: Claimed, key: PublicKey) -> Claims:
                 "enforce_minimum_key_length": True,
             },
         )
+        return found
     except jwt.ExpiredSignatureError:
         raise ExpiredIdentityToken(
             f"Token expired: current date/time {int(time.time())} must be before the expiration date/time "

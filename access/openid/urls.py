@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 URL_LIMIT = 255  # characters of an issuer's URL, as IAM has it
 DOCUMENT_URL_LIMIT = 2048
 
-_is_host = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]+", re.I).fullmatch
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_is_host = re.compile(rf"{_LABEL}(\.{_LABEL})*|[0-9a-f:.]+", re.I).fullmatch
 _is_visible = re.compile(r"[!-~]+").fullmatch
 _PORTS = {"https": 443, "http": 80}
 

@@ -561,6 +561,7 @@ OVERSIZED = b'{"keys": [' + b" " * 200_000 + b"]}"
         pytest.param(KEYS, (200, {"X-Long": "x" * 60_000}, OVERSIZED), id="oversized-headers"),
         pytest.param(KEYS, (302, {"Location": "/moved"}, b""), id="redirecting-keys"),
         pytest.param(DISCOVERY, (301, {"Location": "/moved"}, b""), id="redirecting-discovery"),
+        pytest.param(KEYS, (101, {"Upgrade": "x", "Connection": "Upgrade"}, b""), id="another-protocol"),
         pytest.param(DISCOVERY, (200, {}, b"<html>"), id="no-json"),
         pytest.param(DISCOVERY, (200, {}, b"[" * 100_000), id="deep-json"),
         pytest.param(DISCOVERY, (200, {}, b'{"issuer": "https://other.example"}'), id="no-keys-named"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,8 +11,15 @@ import pytest
 from access.openid.fetching import Fetcher, Unusable
 from access.openid.issuer_keys import FRESH_SECONDS, PAUSE_SECONDS, IssuerKeys
 from access.openid.key_sets import ALGORITHMS, PublicKey, keys_of, keys_url
+from access.openid.tokens import read
 from access.openid.urls import discovery_url, is_issuer, may_connect, place_of
-from schemas.errors import InvalidIdentityToken, IssuerUnreachable
+from gateway.iam.answers import error_of
+from schemas.errors import (
+    ConfigurationError,
+    InvalidIdentityToken,
+    IssuerUnreachable,
+    NotImplementedOperation,
+)
 
 ISSUER = "https://id.example.com/realm"
 
@@ -30,6 +38,8 @@ ISSUER = "https://id.example.com/realm"
         ("https://", False, False), ("https://exa mple.com", False, False), ("HTTPS://x.example", True, True),
         ("https://example.com:99999", False, False), ("https://example.com:0", False, False),
         ("gopher://127.0.0.1", False, False), ("https://exämple.com", False, False),
+        ("https://a..example", False, False), (f"https://{'a' * 64}.example", False, False),
+        (f"https://{'a' * 63}.example", True, True), ("https://example.com.", False, False),
         ("https://example.com/\r\nHost: x", False, False), ("https://" + "a" * 300, False, False),
     ],
 )  # fmt: skip
@@ -79,6 +89,24 @@ def test_a_name_that_leads_to_this_machine_is_not_connected_to() -> None:
         asyncio.run(Fetcher().get("https://2130706433/keys"))
     with pytest.raises(Unusable, match="is not taken"):
         asyncio.run(Fetcher().get("http://127.0.0.1/keys"))
+
+
+def test_without_the_extra_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(NotImplementedOperation) as caught:
+        read("a.b.c")
+    shape, message = error_of(caught.value)
+    assert (shape.code, shape.status) == ("NotImplemented", 501)
+    assert message.endswith("it needs the packages of strandline[oidc].")
+
+
+def test_a_file_of_authorities_that_is_none(tmp_path: Path) -> None:
+    for content in (None, "", "no certificate"):
+        file = tmp_path / f"ca-{content}"
+        if content is not None:
+            file.write_text(content)
+        with pytest.raises(ConfigurationError, match="oidc_ca"):
+            Fetcher(ca=file)
 
 
 # --- what they publish -----------------------------------------------------------------------------------
