@@ -100,6 +100,10 @@ class Condition:
         """The condition keys that decide it, as they are written."""
         return {self.name}.union(*(template.needed for template in self._templates))
 
+    def comparisons(self, given: int) -> int:
+        """How many of them it makes at most where its key has so many values."""
+        return given * (len(self._matchers) + len(self._templates))
+
     def holds(self, context: Context) -> bool:
         """Whether the request fulfils it."""
         values = context(self.key)
@@ -139,6 +143,9 @@ class Null:
     @property
     def needed(self) -> set[str]:
         return {self.name}
+
+    def comparisons(self, given: int) -> int:
+        return 1
 
     def holds(self, context: Context) -> bool:
         return ("false" if context(self.key) else "true") in self._missing

@@ -5,7 +5,7 @@ Documents were validated when they were set (`access.policy_document`).
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -109,6 +109,16 @@ class Statement:
             elif matching(resource):
                 return not self._excludes
         return self._excludes
+
+    @property
+    def actions(self) -> int:
+        """How many patterns of actions it has."""
+        return len(self._actions)
+
+    def comparisons(self, values: Callable[[str], int]) -> int:
+        """How many of them, at most, tell whether it applies to one request. values: how many a key has."""
+        of_resource = len(self._resources) + len(self._templates)
+        return of_resource + sum(one.comparisons(values(one.key)) for one in self._conditions)
 
     @property
     def keys(self) -> set[str]:

@@ -15,9 +15,10 @@ from access.identity import Principal
 from gateway.authorization.actions import BYPASS, NEEDS, On
 from gateway.authorization.asking import ARN, MAY_MEND, MENDS, Asking
 from gateway.authorization.explanation import BucketSettings, Explanation, boundary_of
-from gateway.authorization.given_keys import Given, GivenKeys
+from gateway.authorization.given_keys import Given, GivenKeys, of_request
 from gateway.authorization.global_keys import Values
 from gateway.authorization.request_keys import EXISTING_TAG
+from gateway.authorization.strangers import owners_part, told_to_strangers
 from gateway.request import Request, Services
 from schemas.configurations.public_access_block import NOTHING_BLOCKED
 from schemas.errors import InvalidSimulation
@@ -55,9 +56,10 @@ _PLACES = _places()
 
 
 async def explain_s3(
-    services: Services, principal: Principal, action: str, resource: str, given: Given
+    services: Services, principal: Principal, action: str, resource: str, given: Given, asker: str = ""
 ) -> Explanation:
-    """Of an action without "s3:", in any case. Raises InvalidSimulation, NoSuchBucket."""
+    """Of an action without "s3:", in any case. asker: the canonical id of the account that is told; "" may
+    know everything. Raises InvalidSimulation, NoSuchBucket."""
     place = _PLACES.get(action.lower())
     if place is None:
         raise InvalidSimulation(f"No request needs s3:{action} here.")
@@ -69,7 +71,9 @@ async def explain_s3(
         raise InvalidSimulation(f"s3:{place.action} is about {wanted}, not about {resource}")
     request = _request(services, principal, place.operation, bucket, key, given)
     asking = await Asking.of(request, await services.reader.bucket(bucket))
-    return await _on_bucket(asking, place, given)
+    if asker in ("", asking.bucket.owner_id):
+        return await _on_bucket(asking, place, given)
+    return await _to_strangers(asking, place, given)
 
 
 def _in_account(
@@ -81,9 +85,7 @@ def _in_account(
     found = trail(caller, f"s3:{place.action.lower()}", resource, keys, Target(principal.id))
     if principal.kind == "anonymous":
         found = found._replace(decision=_NOBODY)
-    return Explanation(
-        principal, f"s3:{place.action}", resource, principal.id, principal.id, boundary_of(caller), found
-    )
+    return Explanation(principal, f"s3:{place.action}", resource, principal.id, boundary_of(caller), found)
 
 
 async def _on_bucket(asking: Asking, place: Place, given: Given) -> Explanation:
@@ -99,22 +101,36 @@ async def _on_bucket(asking: Asking, place: Place, given: Given) -> Explanation:
         rules.requester_pays,
     )  # fmt: skip
     return Explanation(
-        principal, f"s3:{place.action}", asking.resource, target.owner, bucket.owner_id,
-        boundary_of(asking.caller), found._replace(decision=_decision(asking, place, found)),
+        principal, f"s3:{place.action}", asking.resource, target.owner,
+        boundary_of(asking.caller), found._replace(decision=_decision(asking, place, found.decision)),
         target.granted_by if _by_acl(found.decision, target) else "", tuple(remarks), settings,
     )  # fmt: skip
 
 
-def _decision(asking: Asking, place: Place, found: Trail) -> Decision:
+async def _to_strangers(asking: Asking, place: Place, given: Given) -> Explanation:
+    caller, resource, owner = asking.caller, asking.resource, asking.bucket.owner_id
+    principal, action = caller.principal, f"s3:{place.action.lower()}"
+    owners = _context(GivenKeys(caller, of_request(given), asking.keys.owner), asking)
+    target = owners_part(await asking.target(place.action), owners)
+    known = _context(GivenKeys(caller, given, asking.keys.owner), asking)
+    outcome = _decision(asking, place, decide(caller, action, resource, known, target))
+    unknown = GivenKeys(caller, given, "", asking.keys.region)
+    own = trail(caller, action, resource, unknown, Target(principal.id))
+    return told_to_strangers(
+        principal, f"s3:{place.action}", resource, owner, boundary_of(caller), outcome.allowed, own, given
+    )
+
+
+def _decision(asking: Asking, place: Place, found: Decision) -> Decision:
     """The evaluator's, but for what is settled before and after it."""
     principal = asking.caller.principal
     if asking.rules.requester_pays and principal.kind == "anonymous":
         return _CANNOT_PAY
     if asking.may_mend(place.action):
         return MAY_MEND
-    if place.operation in MENDS and principal.id != asking.bucket.owner_id and found.decision.allowed:
+    if place.operation in MENDS and principal.id != asking.bucket.owner_id and found.allowed:
         return _NOT_THEIRS
-    return found.decision
+    return found
 
 
 def _by_acl(decision: Decision, target: Target) -> bool:

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from access.evaluation.caller import Caller
-from access.evaluation.decide import Decision
 from access.evaluation.template import condition_key
 from access.evaluation.trail import Found, Trail
 from access.identity import Principal
@@ -19,8 +18,6 @@ _SETTLED = (
     "s3:existingobjecttag",
     "s3:resource",
 )
-
-NOT_TOLD = Decision(False, reason="The account that owns the resource does not allow it to this caller.")
 
 
 class BucketSettings(NamedTuple):
@@ -44,7 +41,6 @@ class Explanation(NamedTuple):
 
     action    as AWS writes it
     owner     the canonical id of the account that owns what is asked for
-    setter    likewise, of the account that sets its policies: for an object that is the bucket's owner
     boundary  the caller's permissions boundary; "" where there is none
     acl       which ACL grants it; "" where none does
     remarks   what settings did to the decision, in words
@@ -55,7 +51,6 @@ class Explanation(NamedTuple):
     action: str
     resource: str
     owner: str
-    setter: str
     boundary: str
     trail: Trail
     acl: str = ""
@@ -86,25 +81,3 @@ class Explanation(NamedTuple):
     def missing(self) -> tuple[str, ...]:
         """Condition keys that only a request tells, and that decide something here."""
         return tuple(name for name in self.trail.missing if not condition_key(name).startswith(_SETTLED))
-
-    def without_owners_part(self) -> "Explanation":
-        """What callers of other accounts than the owner's may know: their own account's part, and whether the
-        owner's allows it."""
-        trail = self.trail
-        hidden = "resource-based policy"
-        decision = trail.decision
-        if decision.source == hidden:
-            decision = NOT_TOLD
-        elif decision.statement is not None and any(
-            one.statement is decision.statement and one.source == hidden for one in trail.allowing
-        ):
-            decision = Decision(True, reason="Its owner's account allows it.")
-        told = Trail(
-            decision,
-            tuple(one for one in trail.denying if one.source != hidden),
-            tuple(one for one in trail.allowing if one.source != hidden),
-            (),
-            trail.boundary,
-            trail.session,
-        )
-        return self._replace(trail=told, acl="", remarks=(), bucket=None)

@@ -9,6 +9,7 @@ import msgspec
 
 from access.evaluation.caller import Caller
 from gateway.authorization.global_keys import GLOBAL, Values, named
+from gateway.authorization.request_keys import HEADERS
 
 Given = Mapping[str, Sequence[str]]  # by condition key, as access.evaluation.template writes it
 
@@ -20,6 +21,23 @@ _ALWAYS = frozenset({
     "aws:viaawsservice",
 })  # fmt: skip
 _TAG = "aws:principaltag/"
+# What whoever sends a request writes into it: so it may be tried against the policies of others, too.
+_WRITTEN = frozenset({
+    *HEADERS, "aws:securetransport", "aws:tagkeys", "iam:policyarn", "s3:authtype", "s3:delimiter",
+    "s3:max-keys", "s3:object-lock-legal-hold", "s3:object-lock-mode",
+    "s3:object-lock-remaining-retention-days",
+    "s3:object-lock-retain-until-date", "s3:objectcreationoperation", "s3:prefix",
+    "s3:requestobjecttagkeys", "s3:signatureversion", "s3:versionid", "s3:x-amz-content-sha256",
+    "s3:x-amz-copy-source", "s3:x-amz-storage-class", "sts:externalid", "sts:rolesessionname",
+    "sts:sourceidentity", "sts:transitivetagkeys",
+})  # fmt: skip
+_WRITTEN_TAGS = ("aws:requesttag/", "s3:requestobjecttag/")
+
+
+def of_request(given: Given) -> Given:
+    """Of what is given only what callers choose in their requests: not who and where they are, when it is,
+    or what the resource is like."""
+    return {key: values for key, values in given.items() if key in _WRITTEN or key.startswith(_WRITTEN_TAGS)}
 
 
 class GivenKeys(msgspec.Struct, gc=False):

@@ -61,8 +61,8 @@ class RequestKeys(msgspec.Struct, gc=False):
         if found is not None:
             value = found(self)
             return None if value is None else (value,) if isinstance(value, str) else value
-        if key in _HEADERS:
-            header = self.request.headers.get(_HEADERS[key])
+        if key in HEADERS:
+            header = self.request.headers.get(HEADERS[key])
             return None if header is None else (header,)
         tags, _, name = key.partition("/")
         if name and tags in _TAGS:
@@ -193,7 +193,7 @@ _KEYS: dict[str, Callable[[RequestKeys], str | Sequence[str] | None]] = {
 }
 
 # Keys that are headers, by the header.
-_HEADERS: dict[str, str] = {
+HEADERS: dict[str, str] = {
     "aws:referer": "referer",
     "aws:useragent": "user-agent",
     "s3:if-match": "if-match",
@@ -219,4 +219,4 @@ _TAGS: dict[str, Callable[[RequestKeys], dict[str, str]]] = {
 
 def known_keys() -> tuple[str, ...]:
     """Every condition key that is understood, tags with the ending "/<key>"."""
-    return tuple(sorted([*_KEYS, *_HEADERS, *(f"{tags}/<key>" for tags in _TAGS)]))
+    return tuple(sorted([*_KEYS, *HEADERS, *(f"{tags}/<key>" for tags in _TAGS)]))

@@ -1,6 +1,6 @@
 """ContextEntries: condition keys that a simulation is to go by, each with its values and their type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from access.evaluation.comparisons import address, binary, date, number, truth
@@ -12,6 +12,7 @@ from schemas.errors import InvalidInput, InvalidSimulation
 ENTRIES = "ContextEntries"
 LEAST_NAME, MOST_NAME = 5, 256
 _LIST = "List"
+_PIECE = 256  # characters that are compared in about the time that a short value takes
 
 
 def _text(value: str) -> str:
@@ -42,6 +43,11 @@ def context_entries(parameters: Parameters) -> Given:
         _check_values(name, parameters.get(f"{entry}.ContextKeyType", "string"), values)
         found[key] = values
     return found
+
+
+def pieces(values: Sequence[str]) -> int:
+    """How many values there are; long ones count for several."""
+    return sum(1 + len(value) // _PIECE for value in values)
 
 
 def _check_values(name: str, kind: str, values: tuple[str, ...]) -> None:

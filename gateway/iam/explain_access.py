@@ -13,11 +13,13 @@ from gateway.authorization.explain_s3 import explain_s3
 from gateway.authorization.explanation import BucketSettings, Explanation
 from gateway.authorization.given_keys import Given
 from gateway.iam.call import Call, Reading, Result
-from gateway.iam.context_entries import context_entries
+from gateway.iam.context_entries import context_entries, pieces
 from gateway.iam.explain_identities import Known, explain_identities
 from gateway.iam.explained_principal import explained_principal
 from gateway.request import Services
 from schemas.errors import InvalidSimulation
+
+MOST_VALUES = 50  # that may be given: each is compared with every value of the policies
 
 _is_action = re.compile(r"(s3|iam|sts):([A-Za-z]+)", re.IGNORECASE).fullmatch
 
@@ -52,22 +54,23 @@ def _question(call: Call) -> Question:
     action = _is_action(name)
     if action is None:
         raise InvalidSimulation(f"{name!r} is not an action of s3, iam or sts, like s3:GetObject")
+    given = context_entries(call.parameters)
+    if sum(map(pieces, given.values())) > MOST_VALUES:
+        raise InvalidSimulation(f"Too many or too long context values: at most {MOST_VALUES} can be given")
     asker, operator = call.principal, call.directory.root.principal.id
     return Question(
         asker.id, asker.kind == "account" and asker.id == operator, principal, action[1].lower(), action[2],
-        resource, context_entries(call.parameters),
+        resource, given,
     )  # fmt: skip
 
 
 async def _explain(services: Services, known: Known, question: Question) -> Explanation:
     """Raises InvalidSimulation, NoSuchBucket."""
     who, service, rest = question.principal, question.service, (question.action, question.resource)
+    asker = "" if question.operator else question.asker
     if service == "s3":
-        found = await explain_s3(services, who, *rest, question.given)
-    else:
-        found = explain_identities(services, known, who, service, *rest, question.given)
-    told = question.operator or question.asker == found.setter
-    return found if told else found.without_owners_part()
+        return await explain_s3(services, who, *rest, question.given, asker)
+    return explain_identities(services, known, who, service, *rest, question.given, asker)
 
 
 # --- as the answer tells it ----------------------------------------------------------------------------

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from access.directory import PolicyText
-from access.evaluation.decide import Decision, Target
+from access.evaluation.decide import Decision, Target, decide
 from access.evaluation.policy import Policy
 from access.evaluation.template import Context
 from access.evaluation.trail import trail
 from access.identity import Principal
 from gateway.authorization.explanation import Explanation, boundary_of
-from gateway.authorization.given_keys import Given, GivenKeys
+from gateway.authorization.given_keys import Given, GivenKeys, of_request
 from gateway.authorization.global_keys import Values, named
+from gateway.authorization.strangers import owners_part, told_to_strangers
 from gateway.iam.sts import OPEN
 from gateway.iam.subjects import TRUST, TRUSTS_NOBODY
 from gateway.request import Services
@@ -46,8 +47,10 @@ def explain_identities(
     action: str,
     resource: str,
     given: Given,
+    asker: str = "",
 ) -> Explanation:
-    """Of an action of that service, in any case. Raises InvalidSimulation."""
+    """Of an action of that service, in any case. asker: the canonical id of the account that is told; "" may
+    know everything. Raises InvalidSimulation."""
     name = known.get(f"{service}:{action.lower()}") or _BESIDES.get(f"{service}:{action.lower()}")
     if name is None:
         raise InvalidSimulation(f"There is no action {service}:{action} here.")
@@ -57,12 +60,24 @@ def explain_identities(
     caller = services.callers.caller(principal)
     keys = GivenKeys(caller, given, asked.account, services.region)
     target = Target(owner, asked.policies, by_policy=name in _TRUSTED)
-    found = trail(caller, f"{service}:{name.lower()}", resource, _context(keys, asked.tags), target)
+    word, boundary = f"{service}:{name}", boundary_of(caller)
+    if asked.account and asker not in ("", owner):
+        owners = _context(GivenKeys(caller, of_request(given), asked.account, services.region), asked.tags)
+        context = _context(keys, asked.tags)
+        outcome = decide(caller, word.lower(), resource, context, owners_part(target, owners))
+        allowed = _settled(principal, name, outcome).allowed
+        own = trail(caller, word.lower(), resource, _context(keys, {}), Target(principal.id))
+        return told_to_strangers(principal, word, resource, owner, boundary, allowed, own, given)
+    found = trail(caller, word.lower(), resource, _context(keys, asked.tags), target)
+    found = found._replace(decision=_settled(principal, name, found.decision))
+    return Explanation(principal, word, resource, owner, boundary, found)
+
+
+def _settled(principal: Principal, action: str, decision: Decision) -> Decision:
+    """The evaluator's, but for what is settled before it."""
     if principal.kind == "anonymous":
-        found = found._replace(decision=_NOBODY)
-    elif name in OPEN:
-        found = found._replace(decision=_NEEDS_NOTHING)
-    return Explanation(principal, f"{service}:{name}", resource, owner, owner, boundary_of(caller), found)
+        return _NOBODY
+    return _NEEDS_NOTHING if action in OPEN else decision
 
 
 def _asked(services: Services, principal: Principal, action: str, resource: str) -> _Asked:

@@ -19,14 +19,14 @@ from access.evaluation.trail import Found, Trail, trail
 from access.statement_positions import Position
 from gateway.authorization.given_keys import Given, GivenKeys
 from gateway.iam.call import PAGE, PAGE_LIMIT, Call, Reading, Result
-from gateway.iam.context_entries import context_entries
+from gateway.iam.context_entries import context_entries, pieces
 from gateway.iam.simulated import Simulated, Sourced, canonical_id, of_policies, of_principal
 from gateway.request import Services
 from schemas.errors import InvalidInput, InvalidSimulation
 
 ANY = "*"
 LEAST_ACTION, MOST_ACTION = 3, 128
-WORK_LIMIT = 50_000  # statements by resources that one call looks at: some tenths of a second
+WORK_LIMIT = 50_000  # comparisons that a page of results needs: some tenths of a second
 # What these ask for does not exist here, so nothing could be said of it.
 UNBUILT = ("OrderedOrganizationPolicyInputList", "PolicyExclusionList", "ResourceHandlingOption")
 
@@ -83,12 +83,12 @@ def _simulate(call: Call, simulated: Simulated) -> Reading:
 def _page(call: Call, simulation: Simulation) -> tuple[int, int]:
     """Which actions are answered for: fewer than MaxItems where each is much work. Raises InvalidInput,
     InvalidSimulation."""
-    statements = sum(len(policy.statements) for policy in simulation.simulated.sources)
-    work = max(1, statements * len(simulation.resources))
+    work = _work(simulation)
     if work > WORK_LIMIT:
         raise InvalidSimulation(
-            f"{len(simulation.resources)} resources by {statements} statements are too much for one call: at "
-            f"most {WORK_LIMIT} pairs of them"
+            f"{len(simulation.resources)} resources, the values in the statements and those of "
+            f"ContextEntries are too much for one call: one action takes {work} comparisons, of {WORK_LIMIT} "
+            "at most"
         )
     marker = call.parameters.get("Marker")
     if marker and not _is_marker(marker):
@@ -97,14 +97,26 @@ def _page(call: Call, simulation: Simulation) -> tuple[int, int]:
     return begin, begin + min(call.parameters.number("MaxItems", PAGE, 1, PAGE_LIMIT), WORK_LIMIT // work)
 
 
+def _work(simulation: Simulation) -> int:
+    """How much is to be compared for one action: the actions of statements once, and for each resource
+    theirs, and in each condition its values by those that its key has."""
+    sizes = {key: pieces(values) for key, values in simulation.given.items()}
+    # A key that nothing is given for may be known, and has one value then.
+    values = partial(_size, sizes)
+    statements = [one for policy in simulation.simulated.sources for one in policy.statements]
+    of_one = sum(one.comparisons(values) for one in statements)
+    return max(1, sum(one.actions for one in statements), of_one * pieces(simulation.resources))
+
+
+def _size(sizes: Mapping[str, int], key: str) -> int:
+    return max(1, sizes.get(key, 1))
+
+
 async def _results(
     simulation: Simulation, actions: list[str], begin: int, end: int, services: Services
 ) -> Result:
-    """A page of the results, one for each action. Other requests are served between them."""
-    results = []
-    for action in actions[begin:end]:
-        results.append(_result(simulation, action))
-        await asyncio.sleep(0)
+    """A page of the results, one for each action. Other requests are served between its resources."""
+    results = [await _result(simulation, action) for action in actions[begin:end]]
     page: Result = {"IsTruncated": end < len(actions), "EvaluationResults": results}
     return {**page, "Marker": str(end)} if end < len(actions) else page
 
@@ -143,8 +155,11 @@ def _owner(call: Call, simulated: Simulated) -> str:
 
 
 # --- one action ----------------------------------------------------------------------------------------
-def _result(simulation: Simulation, action: str) -> Result:
-    answers = [_answer(simulation, action, resource) for resource in simulation.resources]
+async def _result(simulation: Simulation, action: str) -> Result:
+    answers = []
+    for resource in simulation.resources:
+        answers.append(_answer(simulation, action, resource))
+        await asyncio.sleep(0)
     worst = max((one.decision for one in answers), key=_RANK.__getitem__)
     sources = simulation.simulated.sources
     deciding = [one.trail for one in answers if one.decision == worst]

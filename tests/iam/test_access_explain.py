@@ -217,6 +217,10 @@ def test_without_a_server(tmp_path: Path) -> None:
 
 
 def test_bad_context(site: Site) -> None:
+    asked = ("--principal", "a", "--action", "s3:GetObject", "--resource", "*")
+    asked += ("--context", f"aws:k={'a' * 13_000}")
+    told(site.server, "user", "create", "--name", "a")
+    assert "at most 50" in told(site.server, "access", "explain", *asked, code=1)
     words = ("--principal", "a", "--action", "s3:GetObject", "--resource", "*", "--context", "novalue")
     assert "is not KEY=VALUE" in told(site.server, "access", "explain", *words, code=2)
 
@@ -252,6 +256,28 @@ def test_what_another_account_has_set_is_not_told(site: Site, main: Account, alt
     assert "Secret" not in json.dumps(found)
     # Nor is anything of another account's people.
     assert code(site, main.keys, eve.arn, "s3:GetObject", resource) == ("NoSuchEntity", 404)  # fmt: skip
+
+
+def test_what_another_account_has_made_is_not_told(
+    site: Site, main: Account, alt: Account, name: str
+) -> None:
+    """Not even by statements of the asker's own, which would apply to tags of one kind and not of another."""
+    tags = [{"Key": "team", "Value": "sea"}]
+    user = User(site, main.iam, Tags=tags)
+    trust = document({"Effect": "Allow", "Principal": {"AWS": main.id}, "Action": "sts:AssumeRole"})
+    role = main.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, Tags=tags)["Role"]["Arn"]
+    for effect in ("Allow", "Deny"):
+        eve, mallory = (
+            User(site, alt.iam, allow("*", "*", effect, StringLike={"iam:ResourceTag/team": value}))
+            for value in ("s*", "x*")
+        )
+        for action, resource in (("iam:GetUser", user.arn), ("sts:AssumeRole", role)):
+            told = [
+                explained(site, alt.keys, one.arn, action, resource) | {"Principal": ""}
+                for one in (eve, mallory)
+            ]
+            assert told[0] == told[1]
+            assert (told[0]["Decision"], told[0]["Statements"]) == ("implicitDeny", [])
 
 
 # --- the REST API --------------------------------------------------------------------------------------

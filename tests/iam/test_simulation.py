@@ -288,6 +288,23 @@ def test_much_work_comes_in_smaller_pages(iam: Any) -> None:
     assert refused(iam.simulate_custom_policy, **wanted, ResourceArns=resources) == INVALID_INPUT
 
 
+def test_values_of_conditions_by_those_that_are_given_are_work(iam: Any) -> None:
+    values = [f"*{n}*b" for n in range(500)]
+    policy = document(allow("s3:GetObject", StringLike={"aws:k": values}))
+    actions = [f"s3:Get{n:03}" for n in range(60)]
+    wanted = {"PolicyInputList": [policy], "ActionNames": actions}
+    for given, answered in ((1, 60), (9, 11), (99, 1)):
+        context = [entry("aws:k", *(f"{n}a" for n in range(given)), kind="stringList")]
+        found = iam.simulate_custom_policy(**wanted, ContextEntries=context)["EvaluationResults"]
+        assert len(found) == answered, given
+    resources = [f"arn:aws:s3:::photos/{n}" for n in range(2)]
+    simulate = iam.simulate_custom_policy
+    assert refused(simulate, **wanted, ContextEntries=context, ResourceArns=resources) == INVALID_INPUT
+    assert "comparisons" in message(simulate, **wanted, ContextEntries=context, ResourceArns=resources)
+    long = [entry("aws:k", "a" * 30_000)]
+    assert refused(simulate, **wanted, ContextEntries=long) == INVALID_INPUT
+
+
 # --- policies alone ------------------------------------------------------------------------------------
 def test_custom_policies(iam: Any, main: Account) -> None:
     found = custom(iam, READ, document(allow("s3:GetObject", OTHER, effect="Deny")), ResourceArns=[OBJECT])

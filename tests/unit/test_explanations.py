@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from access.evaluation.template import condition_key
 from access.identity import Principal
 from gateway.authorization.explain_s3 import explain_s3
 from gateway.authorization.explanation import Explanation
@@ -45,12 +46,17 @@ def run(test: Callable[[World], Awaitable[None]]) -> None:
 
 
 async def explained(
-    world: World, who: Principal, action: str = "GetObject", key: str = "key", **context: str
+    world: World,
+    who: Principal,
+    action: str = "GetObject",
+    key: str = "key",
+    asker: str = "",
+    **context: str,
 ) -> Explanation:
     resource = f"{BUCKET}/{key}" if key else BUCKET
-    context = {name.replace("__", ":"): value for name, value in context.items()}
+    context = {condition_key(name.replace("__", ":")): value for name, value in context.items()}
     values = SENT | {name: (value,) for name, value in context.items()}
-    return await explain_s3(world.client.services, who, action, resource, values)
+    return await explain_s3(world.client.services, who, action, resource, values, asker)
 
 
 def by(found: Explanation) -> list[tuple[str, int, str]]:
@@ -183,14 +189,132 @@ def test_between_accounts_one_statement_of_each() -> None:
         await world.policy(statement("Allow", {"AWS": THEIRS}, "s3:GetObject", Sid="Theirs"))
         found = await explained(world, eve)
         assert [sid for _, _, sid in by(found)] == ["Theirs", "Own"]
-        hidden = found.without_owners_part()
+        hidden = await explained(world, eve, asker=ALT.id)
         assert (hidden.verdict, [sid for _, _, sid in by(hidden)]) == ("allowed", ["Own"])
-        assert (hidden.bucket, hidden.remarks) == (None, ())
+        assert hidden.bucket is None
         await world.policy(statement("Deny", {"AWS": THEIRS}, "s3:*", Sid="No"))
-        hidden = (await explained(world, eve)).without_owners_part()
+        hidden = await explained(world, eve, asker=ALT.id)
         assert (hidden.verdict, hidden.trail.denying, hidden.trail.decision.statement) == (
             "implicitDeny", (), None,
         )  # fmt: skip
+
+    run(test)
+
+
+# --- what strangers are told ---------------------------------------------------------------------------
+def asked_of(*, effect: str = "Allow", **condition: Json) -> Json:
+    return statement(effect, action="s3:*", Resource="*", Condition=condition, Sid="Own")
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize("key", ["s3:ExistingObjectTag/team", "s3:ResourceAccount", "aws:ResourceAccount"])
+def test_strangers_learn_nothing_of_the_resource(effect: str, key: str) -> None:
+    async def test(world: World) -> None:
+        told = []
+        for value in ("s*", "1*", "x*"):
+            own = asked_of(effect=effect, StringLike={key: value})
+            eve = world.user("eve", statement(), own, number=THEIRS)
+            for name in ("key", "none"):
+                found = await explained(world, eve, key=name, asker=ALT.id)
+                told.append((found.verdict, [one.statement.place for one in found.trail.allowing],
+                             found.trail.denying, found.trail.decision.reason, found.missing))  # fmt: skip
+        assert told == [told[0]] * 6
+
+    run(test)
+
+
+def test_strangers_are_told_the_outcome_of_a_request() -> None:
+    async def test(world: World) -> None:
+        await world.policy(statement("Allow", {"AWS": THEIRS}, "s3:GetObject"))
+        for value in ("sea", "sky"):
+            own = asked_of(StringEquals={"s3:ExistingObjectTag/team": value})
+            eve = world.user("eve", own, number=THEIRS)
+            found = await explained(world, eve, asker=ALT.id)
+            allowed = await world.ask(eve, "GetObject") == ""
+            assert (found.trail.decision.allowed, found.trail.allowing) == (allowed, ())
+            assert allowed is (value == "sea")
+
+    run(test)
+
+
+def test_strangers_are_told_no_mechanism() -> None:
+    """One text for what is allowed, one for what is not, whatever the owner has set."""
+
+    async def test(world: World) -> None:
+        await world.unblock()
+        await world.own()
+        eve = world.user("eve", statement(), number=THEIRS)
+        told: dict[bool, set[str]] = {True: set(), False: set()}
+
+        async def ask() -> None:
+            for who in (eve, NOBODY):
+                for action, key in (("GetObject", "key"), ("PutBucketPolicy", "")):
+                    found = await explained(world, who, action, key, asker=ALT.id)
+                    decision = found.trail.decision
+                    assert (found.acl, found.bucket, found.remarks[1:]) == ("", None, ())
+                    told[decision.allowed].add(f"{found.verdict}: {decision.reason}")
+
+        await ask()
+        await world.acl("key", x_amz_acl="public-read")
+        await ask()
+        await world.policy(statement("Deny", "*", "s3:*"))
+        await ask()
+        await world.policy(statement("Allow", "*", "s3:*"))
+        await ask()
+        body = b"<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>"
+        await world.call(MAIN, "PutBucketRequestPayment", "", body)
+        await ask()
+        assert (len(told[True]), len(told[False])) == (1, 1), told
+
+    run(test)
+
+
+def test_strangers_are_told_what_their_own_policies_say() -> None:
+    async def test(world: World) -> None:
+        denied = asked_of(effect="Deny", IpAddress={"aws:SourceIp": "10.0.0.0/8"})
+        eve = world.user("eve", statement(), denied, number=THEIRS)
+        found = await explained(world, eve, asker=ALT.id, aws__SourceIp="10.1.2.3")
+        assert (found.verdict, by(found)) == ("explicitDeny", [("policy own of user eve", 2, "Own")])
+        eve = world.user("eve", number=THEIRS)
+        found = await explained(world, eve, asker=ALT.id)
+        assert found.trail.decision.reason == "No policy of the caller's own allows it."
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("aws:SourceIp", "10.1.2.3"), ("aws:SourceVpc", "vpc-1"), ("aws:SourceVpce", "vpce-1"),
+        ("aws:VpcSourceIp", "10.1.2.3"), ("aws:PrincipalArn", "arn:aws:iam::1:user/x"),
+        ("aws:PrincipalTag/team", "sea"), ("aws:PrincipalOrgID", "o-1"), ("aws:userid", "AIDA1"),
+        ("aws:username", "ann"), ("aws:CurrentTime", "2000-01-01T00:00:00Z"),
+        ("s3:ExistingObjectTag/team", "sky"), ("aws:MultiFactorAuthPresent", "true"),
+    ],
+)  # fmt: skip
+def test_policies_of_others_are_not_tried_with_what_callers_cannot_choose(key: str, value: str) -> None:
+    async def test(world: World) -> None:
+        equals = "StringEquals" if "Time" not in key else "DateEquals"
+        theirs = statement("Allow", {"AWS": THEIRS}, "s3:*", Condition={equals: {key: value}})
+        await world.policy(theirs)
+        eve = world.user("eve", asked_of(**{equals: {key: value}}), number=THEIRS)
+        words = {condition_key(key).replace(":", "__"): value}
+        found = await explained(world, eve, asker=ALT.id, **words)
+        assert (found.verdict, len(found.trail.allowing)) == ("implicitDeny", 1)
+        assert condition_key(key) in found.remarks[0]
+        assert (await explained(world, eve, **words)).verdict == "allowed"  # to the owner
+
+    run(test)
+
+
+def test_what_a_request_says_is_tried_with_policies_of_others() -> None:
+    async def test(world: World) -> None:
+        theirs = {"StringEquals": {"s3:prefix": "a/"}, "Bool": {"aws:SecureTransport": "true"}}
+        await world.policy(statement("Allow", {"AWS": THEIRS}, "s3:ListBucket", Condition=theirs))
+        eve = world.user("eve", statement(), number=THEIRS)
+        said = {"s3__prefix": "a/", "aws__securetransport": "true"}
+        assert (await explained(world, eve, "ListBucket", "", ALT.id, **said)).verdict == "allowed"
+        assert (await explained(world, eve, "ListBucket", "", ALT.id)).verdict == "implicitDeny"
 
     run(test)
 
