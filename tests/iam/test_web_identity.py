@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.certificates import Certificates, make_certificates
 from tests.iam.accounts import Account, new_account
 from tests.iam.conftest import REGION, Site
-from tests.iam.issuer import CLIENT, DISCOVERY, KEYS, SUBJECT, Issuer, new_key, public_jwk
+from tests.iam.issuer import CLIENT, DISCOVERY, KEYS, SUBJECT, Issuer, jwt, new_key, public_jwk
 from tests.iam.test_assume_role import EVERYTHING
 from tests.iam.test_iam import READ, refused
 from tests.iam.test_permissions import DENIED, allow, document
@@ -472,6 +472,15 @@ def test_attack_tampered(issuer: Issuer, role: Role) -> None:
     assert role.refused(f"{deep}.{payload}.{signature}") == INVALID
     critical = encoded({"alg": "RS256", "kid": issuer.kid, "crit": ["x"], "x": 1})
     assert role.refused(f"{critical}.{payload}.{signature}") == INVALID
+
+
+@pytest.mark.parametrize("text", [b"a\xed\xa0\x80", rb"a\ud800"], ids=["bytes", "escaped"])
+def test_attack_a_subject_that_nobody_can_write_down(issuer: Issuer, role: Role, text: bytes) -> None:
+    payload = json.dumps(issuer.claims(sub="SUBJECT")).encode().replace(b"SUBJECT", text)
+    token = jwt.api_jws.encode(payload, issuer.key, "RS256", {"kid": issuer.kid})
+    code, status, message = role.refusal(token)
+    assert (code, status) == INVALID
+    assert "is not a valid JWT" in message
 
 
 def test_attack_unknown_key(site: Site, main: Account) -> None:

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from access.openid.fetching import Fetcher, Unusable
 from access.openid.issuer_keys import FRESH_SECONDS, PAUSE_SECONDS, IssuerKeys
 from access.openid.key_sets import ALGORITHMS, PublicKey, keys_of, keys_url
-from access.openid.tokens import read
+from access.openid.tokens import read, verify
 from access.openid.urls import discovery_url, is_issuer, may_connect, place_of
 from gateway.iam.answers import error_of
 from schemas.errors import (
@@ -107,6 +109,34 @@ def test_a_file_of_authorities_that_is_none(tmp_path: Path) -> None:
             file.write_text(content)
         with pytest.raises(ConfigurationError, match="oidc_ca"):
             Fetcher(ca=file)
+
+
+SURROGATE = b"a\xed\xa0\x80"
+
+
+@pytest.mark.parametrize("text", [SURROGATE, rb"a\ud800", rb"a\udc00"], ids=["bytes", "high", "low"])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        b'"sub": "%s"', b'"sub": "s", "amr": ["%s"]', b'"sub": "s", "amr": "%s"',
+        b'"sub": "s", "https://aws.amazon.com/tags": {"principal_tags": {"team": ["%s"]}}',
+        b'"sub": "s", "https://aws.amazon.com/tags": {"principal_tags": {"%s": ["x"]}}',
+    ],
+)  # fmt: skip
+def test_a_signed_token_of_what_has_no_utf_8_is_malformed(claim: bytes, text: bytes) -> None:
+    assert signed_and_read(claim % b"caf\xc3\xa9")["iss"] == ISSUER
+    with pytest.raises(InvalidIdentityToken, match="is not a valid JWT"):
+        signed_and_read(claim % text)
+
+
+def signed_and_read(claim: bytes) -> dict[str, Any]:
+    """What is taken of a token that a key of the issuer signed, whatever its bytes are."""
+    jwt = pytest.importorskip("jwt")
+    own, now = generate_private_key(SECP256R1()), int(time.time())
+    usual = json.dumps({"iss": ISSUER, "aud": "app", "iat": now, "exp": now + 600}).encode()
+    token = jwt.api_jws.encode(usual[:-1] + b", " + claim + b"}", own, "ES256")
+    public = jwt.algorithms.ECAlgorithm.to_jwk(own.public_key(), as_dict=True)
+    return verify(token, read(token), msgspec.convert(public, PublicKey))
 
 
 # --- what they publish -----------------------------------------------------------------------------------
