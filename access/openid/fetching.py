@@ -2,15 +2,21 @@
 
 One GET, without redirects, proxies, cookies or credentials, to addresses that were checked after the name was
 looked up; bounded in time and size. What came is never told to a client.
+
+Names are looked up in threads of its own, so that slow ones keep no thread from anybody else. There is one
+for each slot: no look-up waits for another.
 """
 
 import asyncio
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httptools
 
+from access.openid.slots import AT_ONCE, Slot
 from access.openid.urls import Place, may_connect, place_of
 from schemas.errors import ConfigurationError, InvalidIdentityToken, IssuerUnreachable
 
@@ -18,7 +24,6 @@ BODY_LIMIT = 128 * 1024  # bytes of a document
 ANSWER_LIMIT = BODY_LIMIT + 32 * 1024  # with its headers
 SECONDS = 5.0  # for all of it: looking up the name, connecting, TLS, the answer
 ADDRESSES_LIMIT = 4  # that are tried of those that a name has
-AT_ONCE = 8
 CHUNK = 16 * 1024
 
 
@@ -37,17 +42,17 @@ class Fetcher:
         self.loopback = loopback
         self._ca = ca
         self._trust = None if ca is None else self._context()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._look_ups = ThreadPoolExecutor(AT_ONCE, "issuer-look-up")
 
-    async def get(self, url: str) -> bytes:
-        """The document. Raises IssuerUnreachable; Unusable for a URL that is not taken, another status than
-        200, too much, or what is no HTTP."""
+    async def get(self, url: str, slot: Slot) -> bytes:
+        """The document. slot: one that was entered. Raises IssuerUnreachable; Unusable for a URL that is not
+        taken, another status than 200, too much, or what is no HTTP."""
         place = place_of(url, self.loopback)
         if place is None:
             raise Unusable(f"{url!r} is not taken: it must be an https URL of another machine")
         try:
-            async with asyncio.timeout(SECONDS), self._slots:
-                return await self._get(place)
+            async with asyncio.timeout(SECONDS):
+                return await self._get(place, slot)
         except ssl.SSLCertVerificationError as error:
             raise Unusable(f"{url}: its certificate is not trusted: {error.verify_message}") from None
         except (TimeoutError, OSError) as error:
@@ -55,8 +60,8 @@ class Fetcher:
         except ValueError as error:
             raise Unusable(f"{url}: no name of a host: {error}") from None
 
-    async def _get(self, place: Place) -> bytes:
-        reader, writer = await self._connected(place)
+    async def _get(self, place: Place, slot: Slot) -> bytes:
+        reader, writer = await self._connected(place, slot)
         try:
             writer.write(
                 f"GET {place.target} HTTP/1.1\r\nHost: {place.authority}\r\nAccept: application/json\r\n"
@@ -66,10 +71,16 @@ class Fetcher:
         finally:
             writer.transport.abort()
 
-    async def _connected(self, place: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        found = await asyncio.get_running_loop().getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    async def _connected(self, place: Place, slot: Slot) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        look_up = asyncio.get_running_loop().run_in_executor(
+            self._look_ups, partial(socket.getaddrinfo, place.host, place.port, type=socket.SOCK_STREAM)
+        )
+        slot.keep_for(look_up)
+        await asyncio.wait([look_up])  # which, unlike an await of it, does not cancel it when time is up
         addresses = [
-            address for one in found if may_connect(address := str(one[4][0]), place.scheme, self.loopback)
+            address
+            for one in look_up.result()
+            if may_connect(address := str(one[4][0]), place.scheme, self.loopback)
         ]
         if not addresses:
             raise Unusable(f"{place.host} leads to no address that may be connected to")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from access.openid.fetching import Fetcher, Unusable
 from access.openid.key_sets import NO_KEY, PublicKey, keys_of, keys_url
+from access.openid.slots import Slot, Slots
 from access.openid.urls import discovery_url
 from schemas.errors import IdentityError, InvalidIdentityToken, IssuerUnreachable
 from schemas.recent import Recent
@@ -45,17 +46,18 @@ class IssuerKeys:
     def __init__(self, fetcher: Fetcher | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.fetcher = fetcher or Fetcher()
         self._clock = clock
+        self._slots = Slots()
         self._issuers: Recent[str, _Kept] = Recent(ISSUERS_KEPT)
 
-    async def find(self, issuer: str, kid: str, algorithm: str) -> PublicKey:
-        """The key that a token is to be checked with. A token that names none is taken only where there is no
-        choice. Raises InvalidIdentityToken, IssuerUnreachable."""
+    async def find(self, account: str, issuer: str, kid: str, algorithm: str) -> PublicKey:
+        """The key that a token is to be checked with, for an account that trusts the issuer. A token that
+        names none is taken only where there is no choice. Raises InvalidIdentityToken, IssuerUnreachable."""
         kept = self._issuers.get(issuer)
         if kept is None:
             kept = _Kept()
             self._issuers.put(issuer, kept)
         if not self._is_fresh(kept) or not kept.named(kid):
-            await self._refresh(issuer, kept)
+            await self._refresh(account, issuer, kept)
         found = [key for key in kept.named(kid) if key.fits(algorithm)] if self._is_fresh(kept) else []
         if len(found) == 1:
             return found[0]
@@ -66,19 +68,22 @@ class IssuerKeys:
     def _is_fresh(self, kept: _Kept) -> bool:
         return self._clock() - kept.fetched_at < FRESH_SECONDS
 
-    async def _refresh(self, issuer: str, kept: _Kept) -> None:
-        """Fetch the keys anew, or wait for whoever does so already."""
+    async def _refresh(self, account: str, issuer: str, kept: _Kept) -> None:
+        """Fetch the keys anew, or wait for whoever does so already. An account that is refused a slot
+        changes nothing about the issuer, which others may trust, too. Raises IssuerUnreachable."""
         if kept.fetching is None:
             if self._clock() - kept.tried_at < PAUSE_SECONDS:
                 return
-            kept.fetching = asyncio.create_task(self._fetch(issuer, kept))
+            slot = self._slots.claim(account)
+            kept.fetching = asyncio.create_task(self._fetch(issuer, kept, slot))
         # A client that goes away must not take the keys from those who wait for the same.
         await asyncio.shield(kept.fetching)
 
-    async def _fetch(self, issuer: str, kept: _Kept) -> None:
+    async def _fetch(self, issuer: str, kept: _Kept, slot: Slot) -> None:
         try:
-            where = keys_url(await self.fetcher.get(discovery_url(issuer)), issuer)
-            kept.keys = keys_of(await self.fetcher.get(where))
+            async with slot:
+                where = keys_url(await self.fetcher.get(discovery_url(issuer), slot), issuer)
+                kept.keys = keys_of(await self.fetcher.get(where, slot))
             kept.fetched_at, kept.failure = self._clock(), None
         except (Unusable, IssuerUnreachable) as error:
             kept.failure = error

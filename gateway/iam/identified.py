@@ -23,7 +23,7 @@ async def identified(call: Call, issuers: IssuerKeys) -> WebIdentity:
     number, _ = account_of(call.parameters.required("RoleArn"))
     claimed = read(token)
     provider = _provider(call, number, claimed.issuer)
-    key = await issuers.find(provider.url, claimed.key, claimed.algorithm)
+    key = await issuers.find(number, provider.url, claimed.key, claimed.algorithm)
     return web_identity(verify(token, claimed, key), provider, provider_arn(number, provider))
 
 

@@ -560,6 +560,31 @@ def test_an_issuer_that_does_not_answer_holds_up_nobody(site: Site, main: Accoun
         silent.close()
 
 
+def test_silent_issuers_of_one_account_keep_no_other_from_its_own(
+    site: Site, main: Account, alt: Account
+) -> None:
+    """More of them than are asked at once."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent, contextlib.ExitStack() as stack:
+        mute = Issuer()
+        mute.close()
+        threads = []
+        for number in range(12):
+            mute.url = f"http://127.0.0.1:{silent.getsockname()[1]}/{number}"
+            mute.name = mute.url.partition("://")[2]
+            waiting = Role(site, alt, trust({"Federated": provided(alt, mute)}))
+            threads.append(threading.Thread(target=waiting.refused, args=(mute.token(),)))
+        issuer = stack.enter_context(trusted(main))  # nobody knows its keys yet
+        role = Role(site, main, trust({"Federated": provider(main, issuer)}))
+        for thread in threads:
+            thread.start()
+        silent.accept()[0].close()
+        began = time.monotonic()
+        role.assumed(issuer.token())
+        assert time.monotonic() - began < 4
+        for thread in threads:
+            thread.join(30)
+
+
 OVERSIZED = b'{"keys": [' + b" " * 200_000 + b"]}"
 
 

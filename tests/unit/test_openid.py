@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import socket
+import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from access.openid.fetching import Fetcher, Unusable
 from access.openid.issuer_keys import FRESH_SECONDS, PAUSE_SECONDS, IssuerKeys
 from access.openid.key_sets import ALGORITHMS, PublicKey, keys_of, keys_url
+from access.openid.slots import AT_ONCE, OF_ONE_ACCOUNT, Slot, Slots
 from access.openid.tokens import read, verify
 from access.openid.urls import discovery_url, is_issuer, may_connect, place_of
 from gateway.iam.answers import error_of
@@ -24,6 +28,7 @@ from schemas.errors import (
 )
 
 ISSUER = "https://id.example.com/realm"
+ACCOUNT, OTHER = "111111111111", "222222222222"
 
 
 @pytest.mark.parametrize(
@@ -88,9 +93,14 @@ def test_places() -> None:
 def test_a_name_that_leads_to_this_machine_is_not_connected_to() -> None:
     """As when the owner of a domain points it there after it was taken."""
     with pytest.raises(Unusable, match="leads to no address"):
-        asyncio.run(Fetcher().get("https://2130706433/keys"))
+        asyncio.run(fetched("https://2130706433/keys"))
     with pytest.raises(Unusable, match="is not taken"):
-        asyncio.run(Fetcher().get("http://127.0.0.1/keys"))
+        asyncio.run(fetched("http://127.0.0.1/keys"))
+
+
+async def fetched(url: str) -> bytes:
+    async with Slots().claim(ACCOUNT) as slot:
+        return await Fetcher().get(url, slot)
 
 
 def test_without_the_extra_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +213,7 @@ class Scripted(Fetcher):
         self.failure: Exception | None = None
         self.count = 0
 
-    async def get(self, url: str) -> bytes:
+    async def get(self, url: str, slot: Slot) -> bytes:
         if url.endswith("openid-configuration"):
             self.count += 1
             await asyncio.sleep(0)
@@ -222,7 +232,7 @@ class Setting:
         self.issuers = IssuerKeys(self.fetcher, lambda: self.now)
 
     async def find(self, kid: str = "r", algorithm: str = "RS256") -> str:
-        return (await self.issuers.find(ISSUER, kid, algorithm)).kid
+        return (await self.issuers.find(ACCOUNT, ISSUER, kid, algorithm)).kid
 
 
 def test_keys_are_kept_and_asked_for_anew_when_old() -> None:
@@ -296,3 +306,120 @@ def test_without_a_name_there_must_be_no_choice() -> None:
             await setting.find("")
 
     asyncio.run(scene())
+
+
+# --- how many at once ------------------------------------------------------------------------------------
+class Tarpit(Scripted):
+    """Scripted, but issuers in the domain tarpit.example take until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = 0
+        self.let_go = asyncio.Event()
+
+    async def get(self, url: str, slot: Slot) -> bytes:
+        if ".tarpit.example" in url:
+            self.held += 1
+            await self.let_go.wait()
+            raise IssuerUnreachable("late")
+        return await super().get(url, slot)
+
+
+def test_slow_issuers_of_one_account_hold_up_no_other() -> None:
+    async def scene() -> None:
+        fetcher = Tarpit()
+        issuers = IssuerKeys(fetcher)
+        slow = [
+            asyncio.create_task(issuers.find(OTHER, f"https://{number}.tarpit.example", "r", "RS256"))
+            for number in range(2 * AT_ONCE)
+        ]
+        await until(lambda: fetcher.held == OF_ONE_ACCOUNT)
+        await until(lambda: sum(task.done() for task in slow) == 2 * AT_ONCE - OF_ONE_ACCOUNT)
+        with pytest.raises(IssuerUnreachable, match="have yet to answer"):
+            await issuers.find(OTHER, ISSUER, "r", "RS256")
+        # Nor does the refusal make the issuer that both trust one that was asked just now.
+        assert (await issuers.find(ACCOUNT, ISSUER, "r", "RS256")).kid == "r"
+        assert (await issuers.find(OTHER, ISSUER, "r", "RS256")).kid == "r"  # it is known
+        fetcher.let_go.set()
+        found = await asyncio.gather(*slow, return_exceptions=True)
+        assert all(isinstance(one, IssuerUnreachable) for one in found)
+        with pytest.raises(IssuerUnreachable):
+            await issuers.find(OTHER, "https://x.tarpit.example", "r", "RS256")
+        assert fetcher.held == OF_ONE_ACCOUNT + 1  # its slots are free again
+
+    asyncio.run(scene())
+
+
+def test_where_several_accounts_take_all_slots_others_wait_for_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene() -> None:
+        fetcher = Tarpit()
+        issuers = IssuerKeys(fetcher)
+        slow = [
+            asyncio.create_task(
+                issuers.find(str(number % 5), f"https://{number}.tarpit.example", "r", "RS256")
+            )
+            for number in range(5 * OF_ONE_ACCOUNT)
+        ]
+        await until(lambda: fetcher.held == AT_ONCE)
+        with monkeypatch.context() as patient:
+            patient.setattr("access.openid.slots.WAIT_SECONDS", 0.01)
+            for number in range(OF_ONE_ACCOUNT + 1):  # who gave up waiting counts no more
+                with pytest.raises(IssuerUnreachable, match="could not be reached"):
+                    await issuers.find(OTHER, f"https://{number}.example", "r", "RS256")
+        waiting = asyncio.create_task(issuers.find(ACCOUNT, ISSUER, "r", "RS256"))
+        assert await asyncio.wait([waiting], timeout=0.05) == (set(), {waiting})
+        assert fetcher.held == AT_ONCE
+        fetcher.let_go.set()
+        assert (await waiting).kid == "r"
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    asyncio.run(scene())
+
+
+def test_a_slot_is_held_until_the_look_up_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the threads of others are not taken for it."""
+    let_go, threads = threading.Event(), []
+
+    def slow(*_arguments: Any, **_options: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        assert let_go.wait(30)
+        raise socket.gaierror("no such name")
+
+    async def scene() -> None:
+        issuers = IssuerKeys(Fetcher())
+        wanted = [
+            issuers.find(OTHER, f"https://{number}.example", "r", "RS256") for number in range(OF_ONE_ACCOUNT)
+        ]
+        found = await asyncio.gather(*wanted, return_exceptions=True)
+        assert all(isinstance(one, IssuerUnreachable) for one in found)
+        for _ in range(3):
+            with pytest.raises(IssuerUnreachable, match="have yet to answer"):
+                await issuers.find(OTHER, "https://x.example", "r", "RS256")
+        assert len(threads) == OF_ONE_ACCOUNT
+        let_go.set()
+
+        async def is_asked() -> bool:
+            with pytest.raises(IssuerUnreachable):
+                await issuers.find(OTHER, "https://x.example", "r", "RS256")
+            return len(threads) > OF_ONE_ACCOUNT
+
+        await until(is_asked)
+        assert all(name.startswith("issuer-look-up") for name in threads)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    monkeypatch.setattr("access.openid.fetching.SECONDS", 0.05)
+    try:
+        asyncio.run(scene())
+    finally:
+        let_go.set()
+
+
+async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
+    for _ in range(2000):
+        found = holds()
+        if await found if isinstance(found, Awaitable) else found:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never holds")
