@@ -50,10 +50,6 @@ class Collector:
                 await self._free_one_by_one(facts)
         return ripe[-1].offset + 1
 
-    def wait(self, record: Record) -> float:
-        """Seconds until that fact is old enough."""
-        return max(0.0, (record.time + self._grace) / 1000 - self._now())
-
     async def _free_one_by_one(self, facts: Sequence[Fact]) -> None:
         """After one of many could not be freed: find it, and free the others."""
         for fact in facts:

@@ -26,7 +26,7 @@ from disk.files import Files
 from disk.room import Room
 from index.sqlite.reader import SqliteReader
 from processors.audit_trail import AuditTrail, AuditUnwritable
-from processors.auditor import Auditor
+from processors.auditor import Auditor, Run
 from processors.collector import Collector
 from processors.runner import PASSING
 from schemas.errors import (
@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 COLLECTOR = "collector"
 AUDIT_SECONDS = 0.5
 COLLECT_SECONDS = 1.0
-RECORDS = {AUDIT: 64, FACTS: 1024}  # per turn
+RECORDS = {AUDIT: 64, FACTS: 4096}  # per turn, about
 TRAIL_CUT_SECONDS = 3600.0
 RETRY_SECONDS = 5.0
 DAY_MILLISECONDS = 24 * 3600 * 1000
@@ -138,20 +138,19 @@ class Processors:
             await asyncio.sleep(0 if busy else AUDIT_SECONDS)
 
     def _audit_once(self) -> bool:
-        """Write one run of each topic; whether there may be more."""
+        """Write one run of each topic; whether there is more. Who caught up with writers in full swing must
+        not write what little they did meanwhile: each time is several syncs of the device they wait for."""
         auditor = self._auditor
         assert auditor is not None
-        busy = False
-        for topic, write in ((AUDIT, auditor.requests), (FACTS, auditor.facts)):
-            records = _read_on(self._logs[topic], auditor.position(topic), RECORDS[topic])
-            if records:
-                write(records)
-                busy = True
+        read = {t: _read_all(self._logs[t], auditor.position(t), RECORDS[t]) for t in (AUDIT, FACTS)}
+        runs = [Run(topic, 0, records) for topic, records in read.items() if records]
+        if runs:
+            auditor.write(runs)
         days = self._settings.audit_keep_days
         if days and time.time() - self._trail_cut > TRAIL_CUT_SECONDS:
             self._trail_cut = time.time()
             auditor.drop_before(int(self._trail_cut * 1000) - days * DAY_MILLISECONDS)
-        return busy
+        return any(len(run.records) >= RECORDS[run.topic] for run in runs)
 
     # --- the access logger -----------------------------------------------------------------------------
     async def _log_access(self, logs: AccessLogs) -> None:
@@ -189,8 +188,8 @@ class Processors:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if done is None:
-                wait = self._collector.wait(records[0]) if records else COLLECT_SECONDS
-                await asyncio.sleep(min(max(wait, 0.05), COLLECT_SECONDS))
+                # Not as soon as the next one is old enough: each time its place is synced.
+                await asyncio.sleep(COLLECT_SECONDS)
                 continue
             position = done
 
@@ -241,6 +240,15 @@ def _read_on(source: LogReader, position: int, limit: int) -> list[Record]:
         return source.read(max(position, source.start_offset), limit)
     except OffsetOutOfRange:
         return []
+
+
+def _read_all(source: LogReader, position: int, limit: int) -> list[Record]:
+    """What there is, as far as `limit` records or a little more."""
+    records: list[Record] = []
+    while len(records) < limit and (more := _read_on(source, position, limit)):
+        records += more
+        position = more[-1].offset + 1
+    return records
 
 
 async def work(settings: Settings, started_at: int, connection: socket.socket) -> None:

@@ -15,7 +15,7 @@ from access.keyring import KeyRing
 from bus.positions import Positions
 from processors.access_logger import ACCESS_LOGGER, AccessLoggerPartition
 from processors.audit_trail import AuditTrail
-from processors.auditor import Auditor, AuditorPartition
+from processors.auditor import Auditor, AuditorPartition, SharedAuditor
 from processors.collecting import CollectorPartition
 from processors.collector import Collector
 from processors.faust_runner import FaustRunner
@@ -64,15 +64,15 @@ async def _start_auditor(
 ) -> None:
     auditor = Auditor(AuditTrail(data.audit), settings.region)
     stack.callback(auditor.close)
-    writing = asyncio.Lock()
+    shared = SharedAuditor(auditor)
 
     def make(topic: str, partition: int) -> AuditorPartition:
-        return AuditorPartition(auditor, writing, topic, partition)
+        return AuditorPartition(shared, topic, partition)
 
     await _start(_runner(cluster, AUDITOR, (AUDIT, FACTS), make), stack)
     if settings.audit_keep_days:
         cutting = asyncio.create_task(
-            told(_cut(auditor, writing, settings.audit_keep_days), log, "the removal of old audit files")
+            told(_cut(shared, settings.audit_keep_days), log, "the removal of old audit files")
         )
         stack.callback(cutting.cancel)
 
@@ -134,9 +134,8 @@ def _runner(cluster: ClusterSettings, name: str, topics: tuple[str, ...], make: 
     )
 
 
-async def _cut(auditor: Auditor, writing: asyncio.Lock, days: int) -> None:
+async def _cut(auditor: SharedAuditor, days: int) -> None:
     """Remove old files of the trail, once an hour."""
     while True:
-        async with writing:
-            await asyncio.to_thread(auditor.drop_before, int(time.time() * 1000) - days * DAY_MILLISECONDS)
+        await auditor.drop_before(int(time.time() * 1000) - days * DAY_MILLISECONDS)
         await asyncio.sleep(CUT_SECONDS)

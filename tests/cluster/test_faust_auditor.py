@@ -17,7 +17,7 @@ import processors.runner
 from bus.kafka import KafkaFacts
 from disk.files import Files
 from processors.audit_trail import AuditTrail, read_head, trail_files, verify_trail
-from processors.auditor import Auditor, AuditorPartition
+from processors.auditor import Auditor, AuditorPartition, SharedAuditor
 from processors.faust_runner import FaustRunner
 from schemas.events import FACTS, OBJECT_VERSIONS
 from schemas.facts import Fact, encode_fact
@@ -61,12 +61,12 @@ class Published:
 @asynccontextmanager
 async def auditing(store: Store, files: Files | None = None) -> AsyncIterator[FaustRunner]:
     auditor = Auditor(AuditTrail(store.folder / "audit", files))
-    writing = asyncio.Lock()
+    shared = SharedAuditor(auditor)
     runner = FaustRunner(
         store.connection.bootstrap_servers,
         store.connection.name("auditor"),
         {store.connection.name(FACTS): FACTS},
-        lambda topic, partition: AuditorPartition(auditor, writing, topic, partition),
+        lambda topic, partition: AuditorPartition(shared, topic, partition),
     )
     await runner.start()
     try:

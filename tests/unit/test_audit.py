@@ -1,5 +1,6 @@
 """The audit trail: one chain, exactly once across crashes and power cuts; no byte changes unseen."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -21,9 +22,9 @@ from processors.audit_trail import (
     trail_files,
     verify_trail,
 )
-from processors.auditor import Auditor
+from processors.auditor import Auditor, AuditorPartition, Run, SharedAuditor
 from processors.request_log import RequestLog
-from schemas.errors import StorageFull
+from schemas.errors import ServiceUnavailable, StorageFull
 from schemas.events import AUDIT, FACTS
 from schemas.facts import Fact, encode_fact
 from schemas.seq import POLICY_PARTITIONS, encode_seq
@@ -227,12 +228,12 @@ def records(*payloads: bytes, start: int = 0) -> list[Record]:
 
 def test_facts_published_twice_are_written_once_across_restarts(tmp_path: Path) -> None:
     auditor = Auditor(AuditTrail(tmp_path))
-    auditor.facts(records(fact(0), fact(1), fact(2), fact(1), fact(2)))
+    auditor.write([Run(FACTS, 0, records(fact(0), fact(1), fact(2), fact(1), fact(2)))])
     auditor.close()
     auditor = Auditor(AuditTrail(tmp_path))
     assert auditor.position(FACTS) == 5
     other_partition = 1 << 44
-    auditor.facts(records(fact(2), fact(3), fact(other_partition), start=5))
+    auditor.write([Run(FACTS, 0, records(fact(2), fact(3), fact(other_partition), start=5))])
     auditor.close()
     assert [line["seq"] for line in lines(tmp_path)] == [0, 1, 2, 3, other_partition]
     assert verify_trail(tmp_path) == 5
@@ -242,9 +243,11 @@ def test_facts_published_twice_are_written_once_across_restarts(tmp_path: Path) 
 def test_the_position_moves_behind_facts_of_any_partition(tmp_path: Path, partition: int) -> None:
     """Facts of policies and of other partitions share a facts partition: the place is the latter's."""
     auditor = Auditor(AuditTrail(tmp_path))
-    auditor.facts(records(fact(0), fact(encode_seq(0, POLICY_PARTITIONS, 0)), start=7), partition)
+    auditor.write(
+        [Run(FACTS, partition, records(fact(0), fact(encode_seq(0, POLICY_PARTITIONS, 0)), start=7))]
+    )
     assert auditor.position(FACTS, partition) == 9
-    auditor.facts(records(fact(encode_seq(1, 5, 4)), start=9), partition)
+    auditor.write([Run(FACTS, partition, records(fact(encode_seq(1, 5, 4)), start=9))])
     assert auditor.position(FACTS, partition) == 10
     auditor.close()
 
@@ -256,7 +259,7 @@ def test_requests_are_written_with_what_they_did(tmp_path: Path) -> None:
     log._lost = 3
     log.flush()
     auditor = Auditor(AuditTrail(tmp_path))
-    auditor.requests(records(*payloads))
+    auditor.write([Run(AUDIT, 0, records(*payloads))])
     assert auditor.position(AUDIT) == 1
     auditor.close()
     lost, request = lines(tmp_path)
@@ -275,10 +278,44 @@ def test_a_crash_before_the_head_writes_requests_once(tmp_path: Path) -> None:
     log.flush()
     AuditTrail(tmp_path).close()
     head = (tmp_path / HEAD).read_bytes()
-    Auditor(AuditTrail(tmp_path)).requests(records(*payloads))
+    Auditor(AuditTrail(tmp_path)).write([Run(AUDIT, 0, records(*payloads))])
     (tmp_path / HEAD).write_bytes(head)
     auditor = Auditor(AuditTrail(tmp_path))
     assert auditor.position(AUDIT) == 0
-    auditor.requests(records(*payloads))
+    auditor.write([Run(AUDIT, 0, records(*payloads))])
     assert len(lines(tmp_path)) == 1
     auditor.close()
+
+
+class CountedTrail(AuditTrail):
+    """Counts its writes, and fails while told so."""
+
+    writes = 0
+    failing = False
+
+    def append(self, records: list[dict[str, Any]], sources: dict[str, int]) -> None:
+        self.writes += 1
+        if self.failing:
+            raise AuditUnwritable("the device failed")
+        super().append(records, sources)
+
+
+def test_partitions_of_a_worker_share_the_writes(tmp_path: Path) -> None:
+    trail = CountedTrail(tmp_path)
+
+    async def main() -> None:
+        shared = SharedAuditor(Auditor(trail))
+        partitions = [AuditorPartition(shared, FACTS, number) for number in range(20)]
+        runs = [records(fact(encode_seq(0, number, 0))) for number in range(20)]
+        pairs = list(zip(partitions, runs, strict=True))
+        trail.failing = True
+        failed = await asyncio.gather(*(one.handle(run) for one, run in pairs), return_exceptions=True)
+        assert {type(error) for error in failed} == {ServiceUnavailable}
+        trail.failing, trail.writes = False, 0
+        await asyncio.gather(*(one.handle(run) for one, run in pairs))
+        assert trail.writes == 2  # the first to come, and all the others
+        assert [await one.open() for one in partitions] == [1] * 20
+
+    asyncio.run(main())
+    trail.close()
+    assert verify_trail(tmp_path) == 20
