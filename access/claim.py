@@ -6,13 +6,13 @@ import msgspec
 
 from schemas.errors import AuthorizationHeaderMalformed, AuthorizationQueryParametersError
 
-# In the header as versions 4 and 2 have it, and in the query likewise.
-_ACCESS_KEY = re.compile(r"(?:Credential=|AWSAccessKeyId=|^AWS )([^/:%&,\s]{1,128})")
+_IN_HEADER = re.compile(r"^AWS(?:4-\S+ .*?\bCredential=| )([^/:%&,\s]{1,128})")
+_IN_QUERY = re.compile(r"(?:^|&)(?:X-Amz-Credential|AWSAccessKeyId)=([^/:%&,\s]{1,128})")
 
 
 def claimed_access_key(authorization: str, raw_query: str) -> str:
     """The access key that a request names, whether it has it or not; "" where there is none."""
-    found = _ACCESS_KEY.search(authorization) or _ACCESS_KEY.search(raw_query)
+    found = _IN_HEADER.search(authorization) or _IN_QUERY.search(raw_query)
     return found[1] if found else ""
 
 

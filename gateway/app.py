@@ -45,8 +45,6 @@ from schemas.errors import (
 HEADERS_LIMIT = 8 * 1024  # bytes of names and values
 QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
 
-# Takes: operation, bucket, key, status, bytes in, bytes out, seconds, principal id, source, request id (hex),
-# error code ("" when there was none).
 # What is told of a finished request: `processors.request_log.RequestLog.observe`.
 Observe = Callable[[str, str, str, int, int, int, float, str, str, str, str, str, str, str, str], None]
 LogAccess = Callable[[AccessRecord], None]
@@ -250,7 +248,8 @@ class Application:
         observe(
             request.operation, request.bucket, request.key, status, request.received, sent, seconds,
             principal.id, request.source, number.hex(), code, principal.arn, principal.unique_id,
-            principal.access_key or _claimed_key(request), request.headers.get("user-agent", ""),
+            principal.access_key or (_claimed_key(request) if code else ""),
+            request.headers.get("user-agent", ""),
         )  # fmt: skip
 
 

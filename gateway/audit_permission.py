@@ -5,7 +5,7 @@ The action is CloudTrail's: cloudtrail:LookupEvents, on every resource.
 
 import msgspec
 
-from access.evaluation.caller import Caller
+from access.evaluation.caller import Caller, session_values
 from access.evaluation.decide import Target, decide
 from access.identity import Principal
 from gateway.authorization.global_keys import GLOBAL, Values, named
@@ -31,7 +31,9 @@ class AuditKeys(msgspec.Struct, gc=False):
             value = found(self)
             return None if value is None else (value,)
         kind, _, name = key.partition("/")
-        return named(self.caller.tags, name) if kind == "aws:principaltag" and name else None
+        if kind == "aws:principaltag" and name:
+            return named(self.caller.tags, name)
+        return session_values(self.caller, key)
 
 
 def check_auditor(services: Services, principal: Principal, source: str, secure: bool) -> None:

@@ -13,6 +13,7 @@ from processors.request_log import RequestRecord
 from schemas.facts import Fact
 
 EVENT_VERSION = "1.11"
+LAST_MILLISECOND = 253_402_300_799_000  # of the year 9999
 _READS = (
     "Get", "Head", "List", "Select", "Lookup", "Describe", "Decrypt", "Encrypt", "Generate", "Simulate",
 )  # fmt: skip
@@ -82,7 +83,7 @@ def lost_line(milliseconds: int, requests: int) -> dict[str, Any]:
 
 def iso(milliseconds: int) -> str:
     """Unix milliseconds as 2026-01-02T03:04:05.678Z; such texts sort as the times do."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    moment = datetime.fromtimestamp(min(milliseconds, LAST_MILLISECOND) / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

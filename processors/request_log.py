@@ -9,8 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from schemas.access_record import AccessRecord, weight
 from schemas.errors import StrandlineError
@@ -68,6 +70,8 @@ class _AccessBatch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     access: list[AccessRecord] = []
 
 
+_Record = tuple[object, ...]  # the fields of a RequestRecord
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RequestBatch)
 _access_decoder = msgspec.msgpack.Decoder(_AccessBatch)
@@ -95,7 +99,7 @@ class RequestLog:
         self._publish = publish
         self._now = now
         self.audited = audited
-        self._records: list[tuple[object, ...]] = []
+        self._records: list[_Record] = []
         self._access: list[AccessRecord] = []
         self._access_bytes = 0
         self._access_lost = 0
@@ -152,9 +156,8 @@ class RequestLog:
             self._access_lost = 0
         while self._records or self._lost or self._access:
             batch, access = self._records[:BATCH_RECORDS], self._next_access()
-            content = (batch, self._lost, access) if access else (batch, self._lost)
             try:
-                self._publish(_encoder.encode(content))
+                self._publish(_encoded(batch, self._lost, access))
             except StrandlineError as error:
                 if not self._waiting:
                     log.error("audit records wait in memory: %s", error.message)
@@ -185,4 +188,24 @@ class RequestLog:
     async def _flush_regularly(self) -> None:
         while True:
             await asyncio.sleep(BATCH_SECONDS)
-            self.flush()
+            try:
+                self.flush()
+            except Exception:  # nobody looks after this task, and requests must be recorded after it too
+                log.exception("audit records wait in memory")
+
+
+def _encoded(records: list[_Record], lost: int, access: list[AccessRecord]) -> bytes:
+    try:
+        return _encode(records, lost, access)
+    except UnicodeEncodeError:
+        # Whoever let a text in that has no UTF-8: one record must not hold up all that come after it.
+        plain = [tuple(map(_plain, record)) for record in records]
+        return _encode(plain, lost, [AccessRecord(*map(_plain, structs.astuple(one))) for one in access])
+
+
+def _encode(records: list[_Record], lost: int, access: list[AccessRecord]) -> bytes:
+    return _encoder.encode((records, lost, access) if access else (records, lost))
+
+
+def _plain(value: Any) -> Any:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value

@@ -1,5 +1,6 @@
 """Which topics of a store the brokers know, and how many partitions each has."""
 
+import random
 import time
 from collections.abc import Collection
 
@@ -17,9 +18,8 @@ LOOK_SECONDS = 0.2
 BEHIND_SECONDS = 5.0
 
 
-def partition_counts(connection: KafkaConnection) -> dict[str, int]:
+def partition_counts(client: AdminClient, connection: KafkaConnection) -> dict[str, int]:
     """Partitions of the topics that one broker knows, by our names. Blocks. Raises ServiceUnavailable."""
-    client = AdminClient(connection.settings())
     topics = ask(lambda: client.list_topics(timeout=ANSWER_SECONDS), METADATA_SECONDS).topics
     length = len(connection.prefix)
     return {
@@ -33,9 +33,10 @@ def require_topics(connection: KafkaConnection, topics: Collection[str]) -> dict
     """Partitions of each of `topics`. A topic is missing once it was denied for BEHIND_SECONDS.
 
     Blocks. Raises ConfigurationError naming what is missing, ServiceUnavailable when no broker answers."""
+    client = AdminClient(connection.settings())
     deadline = time.monotonic() + BEHIND_SECONDS
     while True:
-        present = partition_counts(connection)
+        present = partition_counts(client, connection)
         missing = [connection.name(topic) for topic in topics if topic not in present]
         if not missing:
             return {topic: present[topic] for topic in topics}
@@ -43,4 +44,4 @@ def require_topics(connection: KafkaConnection, topics: Collection[str]) -> dict
             raise ConfigurationError(
                 f"Kafka has no topic {', '.join(missing)}: run `strandline topics create` once"
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS * random.uniform(0.5, 1.5))

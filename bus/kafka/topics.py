@@ -84,7 +84,7 @@ def create_topics(connection: KafkaConnection, plan: TopicPlan) -> list[str]:
 
     Raises ConfigurationError as `check_topics` does, ServiceUnavailable when no broker answers."""
     client = AdminClient(connection.settings())
-    present = partition_counts(connection)
+    present = partition_counts(client, connection)
     missing = [topic for topic in plan.partitions() if topic not in present]
     wanted = [
         NewTopic(

@@ -52,6 +52,7 @@ class QueryPort:
         headers = headers_of(request)
         media_type = JSON if headers.get("accept", "").startswith(JSON) else XML
         service = _service_of(headers)
+        progress.operation = f"{service}:"
         try:
             body = await whole_body(request, self._services.pace.window)
             principal = ANONYMOUS

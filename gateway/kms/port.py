@@ -59,6 +59,7 @@ class KmsPort:
     async def answer(self, request: Request) -> Response:
         progress = progress_of(request.scope)
         named = {"x-amzn-requestid": progress.request_name}
+        progress.operation = "kms:"
         try:
             headers = headers_of(request)
             body = await whole_body(request, self._services.pace.window)
@@ -67,7 +68,7 @@ class KmsPort:
             target, _, name = headers.get("x-amz-target", "").partition(".")
             if target.lower() != TARGET:
                 raise UnknownAction
-            progress.operation = f"kms:{name}" if name in ACTIONS else "kms"
+            progress.operation = f"kms:{name if name in ACTIONS else ''}"
             through = Through(progress.source, request.scope.get("scheme") == "https")
             answer = await self._perform(Call(name, principal, self._services, through), body)
             return Response(msgspec.json.encode(answer), 200, named, media_type=TYPE)

@@ -56,8 +56,9 @@ async def look_up_events(
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT, description="Events on a page")] = PAGE,
     after: Annotated[int, Query(ge=0, description="From the page before")] = 0,
 ) -> EventList:
-    """From `since` to before `until`, oldest first. A page may hold fewer events than there are, even none,
-    and say with `after` where to go on: a part of the trail is read at a time."""
+    """From `since` to before `until`, in the trail's order: that of time, but for about a second. A page may
+    hold fewer events than there are, even none, and say with `after` where to go on: a part of the trail is
+    read at a time."""
     question = Question(_milliseconds(since), _milliseconds(until), principal, bucket, action, request_id)
     async with request.app.state.look_up_turn:  # one at a time: it competes with everybody's requests
         found = await asyncio.to_thread(trail, question, limit, after)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from access.claim import claimed_access_key
 from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
 from gateway.iam.answers import unavailable
@@ -67,8 +68,9 @@ class Edge:
                 progress.operation, progress.bucket, progress.key, progress.status,
                 progress.received, progress.sent, time.perf_counter() - started,
                 progress.principal.id, progress.source, progress.request_name, progress.error,
-                progress.principal.arn, progress.principal.unique_id, progress.principal.access_key,
-                _agent(scope),
+                progress.principal.arn, progress.principal.unique_id,
+                progress.principal.access_key or (_claimed_key(scope) if progress.error else ""),
+                _header(scope, b"user-agent"),
             )  # fmt: skip
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, progress: Progress) -> None:
@@ -138,9 +140,14 @@ def _asks_iam(scope: Scope) -> bool:
     return bool(scope["method"] == "POST" and scope["path"] == "/")
 
 
-def _agent(scope: Scope) -> str:
-    """What the client says that it is."""
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
+def _claimed_key(scope: Scope) -> str:
+    """The access key with which a request was refused."""
+    return claimed_access_key(_header(scope, b"authorization"), scope["query_string"].decode("latin-1"))
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    """The first header of that name, "" where there is none."""
+    return next((value.decode(errors="replace") for name, value in scope["headers"] if name == wanted), "")
 
 
 def _cut(scope: Scope) -> None:

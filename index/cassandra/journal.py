@@ -97,7 +97,7 @@ class JournalTable:
         )
         rows = "topic = ? AND slice = ? AND log_partition = ?"
         self.row = prepare(f"SELECT record FROM journal WHERE {rows} AND last = ?")
-        self.facts = prepare(f"SELECT last, record FROM journal WHERE {rows} AND last > ?")
+        self.rows = prepare(f"SELECT last, record FROM journal WHERE {rows} AND last > ?")
         self.put = prepare(
             "INSERT INTO journal (topic, slice, log_partition, last, record) VALUES (?, ?, ?, ?, ?) "
             "USING TIMESTAMP ?"
@@ -145,18 +145,19 @@ class JournalTable:
 
 
 def _mutations(asked: Sequence[_Write]) -> list[list[int]]:
-    """Which writes go together, by their numbers: those of one partition of the journal, while they are less
-    than TOGETHER_BYTES."""
+    """Which writes go together, by their numbers: those of one partition of the journal, up to TOGETHER_BYTES
+    of them or one that is larger."""
     mutations: list[list[int]] = []
     latest: dict[tuple[str, int], tuple[list[int], int]] = {}
     for number, (place, statements) in enumerate(asked):
+        own = sum(len(value) for bound in statements for value in bound.values if value)
         together, size = latest.get(place.in_journal[:2], ([], TOGETHER_BYTES))
-        if size >= TOGETHER_BYTES:
+        # A record that is too large must fail alone.
+        if size + own > TOGETHER_BYTES:
             together, size = [], 0
             mutations.append(together)
         together.append(number)
-        size += sum(len(value) for bound in statements for value in bound.values if value)
-        latest[place.in_journal[:2]] = together, size
+        latest[place.in_journal[:2]] = together, size + own
     return mutations
 
 
@@ -175,7 +176,11 @@ class Journal:
         """Raise the lease and read what the writer before has left (steps a and b). Raises
         ServiceUnavailable."""
         await self._raise_lease()
-        self.last = await _read_batch(self._table, self._place)
+        # Facts too, though they are asked for later: a batch that only some replicas have is repaired as far
+        # as it is read, and after `make_own` nobody could tell that facts are missing.
+        rows = await self._client.execute(self._table.rows, (*self._place.in_journal, DECIDED - 1))
+        decided = next((record for last, record in rows if last == DECIDED), None)
+        self.last = NOTHING if decided is None else _open(self._place, decided, _BATCH)
 
     async def make_own(self) -> None:
         """Write the journal again under the new lease, and void whatever the old one has under way (d).
@@ -218,7 +223,7 @@ class Journal:
 
     async def pending_facts(self) -> list[PendingFacts]:
         """Facts not yet trimmed, in order. Raises IndexCorrupt."""
-        found = await self._client.execute(self._table.facts, (*self._place.in_journal, self._trimmed))
+        found = await self._client.execute(self._table.rows, (*self._place.in_journal, self._trimmed))
         return [
             open_row(record, self._place.seed, FACTS, f"of table journal, {self._place}, last {last}")
             for last, record in found
@@ -282,18 +287,18 @@ async def read_positions(client: Client) -> dict[tuple[str, int], int]:
     positions: dict[tuple[str, int], int] = {}
     async for rows in client.pages(leased, (), 500):
         for place in map(Place._make, rows):
-            batch = await _read_batch(table, place)
-            if batch is not NOTHING:
+            batch = await _read(table, place, DECIDED, _BATCH)
+            if batch is not None:
                 positions[place] = batch.next_offset
     return positions
-
-
-async def _read_batch(table: JournalTable, place: Place) -> JournalBatch:
-    return await _read(table, place, DECIDED, _BATCH) or NOTHING
 
 
 async def _read(
     table: JournalTable, place: Place, last: int, decoder: msgspec.msgpack.Decoder[T]
 ) -> T | None:
     found = await table.client.execute(table.row, (*place.in_journal, last))
-    return open_row(found[0][0], place.seed, decoder, f"of table journal, {place}") if found else None
+    return _open(place, found[0][0], decoder) if found else None
+
+
+def _open(place: Place, record: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
+    return open_row(record, place.seed, decoder, f"of table journal, {place}")

@@ -84,3 +84,13 @@ def test_stop_publishes_what_there_is() -> None:
         assert topic.keys() == ["0"]
 
     asyncio.run(main())
+
+
+def test_a_text_without_utf8_holds_nothing_up() -> None:
+    published: list[bytes] = []
+    log = RequestLog(published.append)
+    log.observe("GetObject", "b", "k\ud800", 200, 0, 0, 0.1, "who", "::1", "ab", "")
+    observe(log, 1)
+    log.flush()
+    (batch,) = map(decode_batch, published)
+    assert [record.key for record in batch.records] == ["k?", "0"]

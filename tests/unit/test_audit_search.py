@@ -109,6 +109,9 @@ def test_what_it_was(operation: str, key: str, expected: tuple[Any, ...]) -> Non
         ("", "X-Amz-Credential=AKIA3%2F20260101%2Fus-east-1&X-Amz-Signature=0", "AKIA3"),
         ("", "AWSAccessKeyId=AKIA4&Signature=0", "AKIA4"),
         ("Bearer secret", "prefix=a", ""),
+        ("", "x-Credential=AKIA5&prefix=AWSAccessKeyId=AKIA5", ""),
+        ("Bearer Credential=AKIA6", "", ""),
+        ("AWS4-HMAC-SHA256 SignedHeaders=host, Credential=AKIA7/20260101", "", "AKIA7"),
         ("AWS " + "A" * 200, "", "A" * 128),
     ],
 )
@@ -156,6 +159,21 @@ def test_a_trail_without_lines_has_no_requests(tmp_path: Path) -> None:
     assert search(tmp_path, Question(), 10) == ([], None)
 
 
+def test_what_came_late_to_the_trail_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an auditor was away, a file may begin with what has just happened, and go on with last night."""
+    monkeypatch.setattr(audit_trail, "FILE_BYTES", 1)
+    night, day = 1_000_000_000, 1_000_000_000 + 12 * 3600 * 1000
+    trail(tmp_path, request(day, request_id="day"))
+    trail(tmp_path, request(night, request_id="night"))
+    assert found(tmp_path, since=night, until=night + 1) == ["night"]
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+def test_the_last_of_all_times_can_be_asked_for(tmp_path: Path, field: str) -> None:
+    folder = trail(tmp_path, request(1, request_id="a"))
+    assert found(folder, **{field: 253_402_336_799_000}) == (["a"] if field == "until" else [])
+
+
 def test_names_with_quotes_are_found(tmp_path: Path) -> None:
     folder = trail(tmp_path, request(1, bucket='mu"sic', request_id="a"), request(2, request_id="b"))
     assert found(folder, bucket='mu"sic') == ["a"]
@@ -199,10 +217,8 @@ def test_files_that_hold_nothing_asked_for_are_passed_over(
     assert len(files) == 5
     for number, path in enumerate(files):
         os.utime(path, (number * 3600 + 1, number * 3600 + 1))
-    # Neither is opened, or the broken line would be told.
-    for path in (files[0], files[4]):
-        path.write_bytes(b"x" * 100 + b"\n")
-        os.utime(path, (1, 1) if path == files[0] else None)
+    files[0].write_bytes(b"x" * 100 + b"\n")  # which would be told
+    os.utime(files[0], (1, 1))
     assert found(tmp_path, since=hour, until=2 * hour) == ["1"]
 
 
