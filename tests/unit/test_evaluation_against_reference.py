@@ -66,16 +66,22 @@ def policies(principal: bool = False) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+# Who asks for what, and the policies of all kinds that speak to it.
+QUESTIONS: dict[str, st.SearchStrategy[Any]] = {
+    "name": some([*KINDS, "anonymous"]),
+    "question": st.tuples(
+        some(ACTIONS), some(RESOURCES), st.dictionaries(some(KEYS), some(["a", "b", "ab"]))
+    ),
+    "ours": st.booleans(),
+    "identity": st.lists(policies(), max_size=2),
+    "boundary": st.none() | policies(),
+    "session": st.none() | st.lists(policies(), max_size=2),
+    "resource_policy": st.none() | policies(principal=True),
+}
+
+
 @settings(max_examples=400, deadline=None)
-@given(
-    name=some([*KINDS, "anonymous"]),
-    question=st.tuples(some(ACTIONS), some(RESOURCES), st.dictionaries(some(KEYS), some(["a", "b", "ab"]))),
-    ours=st.booleans(),
-    identity=st.lists(policies(), max_size=2),
-    boundary=st.none() | policies(),
-    session=st.none() | st.lists(policies(), max_size=2),
-    resource_policy=st.none() | policies(principal=True),
-)
+@given(**QUESTIONS)
 def test_both_decide_alike(
     name: str, question: tuple[str, str, dict[str, str]], ours: bool, identity: list[Any], boundary: Any,
     session: list[Any] | None, resource_policy: Any,

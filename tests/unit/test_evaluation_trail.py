@@ -3,14 +3,13 @@
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from access.evaluation.caller import Caller
 from access.evaluation.decide import Target, decide
 from access.evaluation.policy import compile_policy
 from access.evaluation.trail import Trail, trail
 from tests.unit.evaluating import OUR_ID, THEIR_ID, Values, document, statement, who
-from tests.unit.test_evaluation_against_reference import ACTIONS, KEYS, KINDS, RESOURCES, policies, some
+from tests.unit.test_evaluation_against_reference import QUESTIONS
 
 KEY = "aws:SourceIp"
 
@@ -35,15 +34,7 @@ def test_missing_keys_are_those_that_could_change_it() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    name=some([*KINDS, "anonymous"]),
-    question=st.tuples(some(ACTIONS), some(RESOURCES), st.dictionaries(some(KEYS), some(["a", "b", "ab"]))),
-    ours=st.booleans(),
-    identity=st.lists(policies(), max_size=2),
-    boundary=st.none() | policies(),
-    session=st.none() | st.lists(policies(), max_size=2),
-    resource_policy=st.none() | policies(principal=True),
-)
+@given(**QUESTIONS)
 def test_it_is_the_decision_and_says_by_what(
     name: str, question: tuple[str, str, dict[str, str]], ours: bool, identity: list[Any], boundary: Any,
     session: list[Any] | None, resource_policy: Any,
