@@ -6,6 +6,7 @@ import msgspec
 
 from schemas.events import Origin
 from schemas.manifest import Manifest
+from schemas.receipts import Receipt
 
 FactType = Literal[
     "object.created",
@@ -25,6 +26,19 @@ FactType = Literal[
     "nothing",  # applied, and nothing changed (delete of a key that is not there)
 ]
 
+# Facts that say less than their receipts, and carry them therefore.
+_WITH_ANSWER: frozenset[str] = frozenset(
+    {
+        "object.deleted",
+        "object.marked",
+        "bucket.created",
+        "bucket.updated",
+        "bucket.configured",
+        "bucket.deleted",
+        "epoch.set",
+    }
+)
+
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The outcome of one event.
@@ -33,6 +47,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outcome    why the event was refused (schemas.receipts.Refusal), or ""
     freed      bytes that nothing refers to any more, for the collector
     configuration  of bucket.configured: which kind
+    answer     the event's receipt, where it says more than the fact does without it
     """
 
     seq: int
@@ -48,6 +63,7 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     upload_id: str = ""
     freed: tuple[Manifest, ...] = ()
     configuration: str = ""
+    answer: Receipt | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -60,3 +76,10 @@ def encode_fact(fact: Fact) -> bytes:
 
 def decode_fact(payload: bytes) -> Fact:
     return _decoder.decode(payload)
+
+
+def receipt_of(fact: Fact) -> Receipt | None:
+    """The receipt of the fact's event; None where the fact is of a time in which it did not say."""
+    if fact.answer is not None or fact.type in _WITH_ANSWER:
+        return fact.answer
+    return Receipt(fact.seq, fact.time, fact.outcome, fact.version)  # type: ignore[arg-type]  # a Refusal

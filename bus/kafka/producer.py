@@ -71,18 +71,30 @@ class KafkaProducer:
         self._thread.start()
 
     def send(
-        self, topic: str, partition: int, payload: bytes, failed: Callable[[LogError], None], reply_to: bytes
+        self,
+        topic: str,
+        partition: int,
+        payload: bytes,
+        failed: Callable[[LogError], None],
+        reply_to: bytes,
+        delivered: Callable[[int], None] | None = None,
     ) -> None:
-        """Take one record; `failed` is called on the loop should it not be delivered, and nothing when it
-        is. Raises LogUnavailable when it cannot be taken."""
+        """Take one record. Raises LogUnavailable when it cannot be taken.
+
+        failed     is called on the loop should it not be delivered
+        delivered  is told its offset when it is, on the producer's thread: to wake the loop for it would cost
+                   each write more than its delivery
+        """
 
         def settle(error: LogError | None) -> None:
             if error is not None:
                 failed(error)
 
-        def report(error: KafkaError | None, _: Message) -> None:
+        def report(error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 self._reports.append((settle, delivery_failure(error)))
+            elif delivered is not None and (offset := message.offset()) is not None:
+                delivered(offset)
 
         self._produce(topic, partition, payload, report, [(REPLY_TO, reply_to)] if reply_to else None)
 

@@ -25,11 +25,15 @@ PREFETCH_KIBIBYTES = 8 * 1024
 class KafkaLogReader:
     """`bus.contract.LogReader` on one partition. Reads that follow one another are fetched ahead.
 
-    Every call blocks; all raise ServiceUnavailable when the brokers do not answer within READ_SECONDS.
+    Every call blocks; all raise ServiceUnavailable when the brokers do not answer within `seconds`, or a
+    little more.
     """
 
-    def __init__(self, connection: KafkaConnection, topic: str, partition: int) -> None:
+    def __init__(
+        self, connection: KafkaConnection, topic: str, partition: int, seconds: float = READ_SECONDS
+    ) -> None:
         self._connection = connection
+        self._seconds = seconds
         self._place = TopicPartition(connection.name(topic), partition)
         self._where = f"{topic}/{partition}"
         self._next: int | None = None  # where the consumer is
@@ -65,7 +69,7 @@ class KafkaLogReader:
             self._consumer.assign([TopicPartition(self._place.topic, self._place.partition, offset)])
         self._next = None  # until the read has gone well
         records: list[Record] = []
-        deadline = time.monotonic() + READ_SECONDS
+        deadline = time.monotonic() + self._seconds
         while len(records) < wanted:
             for message in self._consumer.consume(wanted - len(records), POLL_SECONDS):
                 records.append(self._record(message, offset + len(records)))
@@ -84,10 +88,12 @@ class KafkaLogReader:
             client = AdminClient(self._connection.settings())
 
             def drop() -> int:
-                (deleted,) = client.delete_records([place], request_timeout=ANSWER_SECONDS).values()
+                (deleted,) = client.delete_records(
+                    [place], request_timeout=min(ANSWER_SECONDS, self._seconds)
+                ).values()
                 return int(deleted.result(ANSWER_SECONDS).low_watermark)
 
-            start = ask(drop, READ_SECONDS)
+            start = ask(drop, self._seconds)
             self._known = (0, 0)
         return start
 
@@ -95,11 +101,11 @@ class KafkaLogReader:
         self._consumer.close()
 
     def _watermarks(self) -> tuple[int, int]:
-        self._known = ask(self._ask_watermarks, READ_SECONDS)
+        self._known = ask(self._ask_watermarks, self._seconds)
         return self._known
 
     def _ask_watermarks(self) -> tuple[int, int]:
-        return self._consumer.get_watermark_offsets(self._place, timeout=ANSWER_SECONDS)
+        return self._consumer.get_watermark_offsets(self._place, timeout=min(ANSWER_SECONDS, self._seconds))
 
     def _record(self, message: Message, expected: int) -> Record:
         if (error := message.error()) is not None:

@@ -5,16 +5,16 @@ import logging
 import os
 from functools import partial
 from itertools import count, takewhile
-from typing import NamedTuple
 
 from bus.kafka.connection import KafkaConnection
 from bus.kafka.inbox import ReceiptInbox
 from bus.kafka.lease import CLAIM_SECONDS, ReceiptLease
 from bus.kafka.metadata import require_topics
+from bus.kafka.outcomes import FactOutcomes
 from bus.kafka.producer import KafkaProducer
 from bus.kafka.receipts import ReplyTo
-from schemas.errors import LogError, LogUnavailable, SubmitTimeout
-from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS, POLICIES, RECEIPTS
+from schemas.errors import LogError, LogUnavailable, ServiceUnavailable, SubmitTimeout
+from schemas.events import EVENT_LIMIT, FACTS, OBJECT_VERSIONS, POLICIES, RECEIPTS
 from schemas.pending import Pending
 from schemas.receipts import Receipt
 
@@ -24,20 +24,33 @@ RECEIPT_SECONDS = 10.0  # how long a writer waits for its receipt
 STALLED_SECONDS = 5.0  # a partition whose oldest writer waits this long takes no more meanwhile
 WAITING_LIMIT = 8192  # writers of one gateway
 SWEEP_SECONDS = 0.25
+ASK_SECONDS = 2.0  # who has waited for so long is looked up, and again after as long
+ANSWER_SECONDS = 2.0  # for each question to the brokers meanwhile
 
 Lane = tuple[str, int]  # topic, partition
 
 
-class _Waiting(NamedTuple):
-    receipt: "asyncio.Future[Receipt]"
-    lane: Lane
-    since: float
+class _Waiting:
+    """A writer. `offset` of its event, -1 while it is not known to be in the log."""
+
+    __slots__ = ("lane", "offset", "receipt", "since")
+
+    def __init__(self, receipt: "asyncio.Future[Receipt]", lane: Lane, since: float) -> None:
+        self.receipt, self.lane, self.since = receipt, lane, since
+        self.offset = -1
+
+    def delivered(self, offset: int) -> None:
+        """On the producer's thread."""
+        self.offset = offset
 
 
 class KafkaSubmitter:
     """`bus.contract.Submitter` for one gateway process. `start` it on the event loop that uses it.
 
-    A writer waits for `receipt_seconds`, then gets SubmitTimeout: nothing is appended a second time. While a
+    A writer waits for `receipt_seconds`, then gets SubmitTimeout: nothing is appended a second time. Before
+    that, where its receipt does not come (a broker died with it, or this gateway could not read it), its
+    outcome is looked up in the facts log, so that who is told SubmitTimeout waits for something that has not
+    been decided yet, or not told to any reader. While a
     partition is stalled (its leader, its worker or the index away), new events for it are refused with
     LogUnavailable instead of queueing up; it takes events again once those that wait are answered or gone.
     """
@@ -48,8 +61,10 @@ class KafkaSubmitter:
         *,
         receipt_seconds: float = RECEIPT_SECONDS,
         stalled_seconds: float = STALLED_SECONDS,
+        ask_seconds: float = ASK_SECONDS,
     ) -> None:
         self._connection = connection
+        self._ask_seconds = ask_seconds
         self._receipt_seconds = receipt_seconds
         self._stalled_seconds = stalled_seconds
         self._incarnation = os.urandom(16)
@@ -63,8 +78,9 @@ class KafkaSubmitter:
         """Find the topics, claim a partition for receipts, begin to read it.
 
         Raises ConfigurationError for missing topics, ServiceUnavailable when the brokers do not answer."""
-        needed = (OBJECT_VERSIONS, POLICIES, RECEIPTS)
+        needed = (OBJECT_VERSIONS, POLICIES, RECEIPTS, FACTS)
         self._partitions = await asyncio.to_thread(require_topics, self._connection, needed)
+        self._outcomes = FactOutcomes(self._connection, self._partitions[OBJECT_VERSIONS], ANSWER_SECONDS)
         self._topics = {topic: self._connection.name(topic) for topic in self._partitions}
         self._producer = KafkaProducer(self._connection, seconds=self._receipt_seconds)
         self._lease = ReceiptLease(
@@ -80,6 +96,7 @@ class KafkaSubmitter:
         self._tasks = [
             asyncio.create_task(self._sweep(), name="receipts-deadlines"),
             asyncio.create_task(self._keep_lease(), name="receipts-lease"),
+            asyncio.create_task(self._ask(), name="receipts-missing"),
         ]
 
     async def submit(
@@ -101,7 +118,8 @@ class KafkaSubmitter:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(loop.create_future(), lane, loop.time())
         reply_to = ReplyTo(self._place, self._incarnation, number).encode()
-        self._producer.send(self._topics[topic], partition, payload, partial(self._fail, number), reply_to)
+        failed = partial(self._fail, number)
+        self._producer.send(self._topics[topic], partition, payload, failed, reply_to, waiting.delivered)
         self._waiting[number] = waiting
         return await waiting.receipt
 
@@ -151,6 +169,28 @@ class KafkaSubmitter:
                 self._fail(number, SubmitTimeout(f"no receipt within {self._receipt_seconds:.0f} s"))
             slow = self._waiting_for(self._stalled_seconds)
             self._note_stalled(frozenset(self._waiting[number].lane for number in slow))
+
+    async def _ask(self) -> None:
+        """Look up the outcomes of those whose receipts are late: another way to the same answer."""
+        while True:
+            await asyncio.sleep(self._ask_seconds)
+            late: dict[Lane, dict[int, int]] = {}
+            for number in self._waiting_for(self._ask_seconds):
+                waiting = self._waiting[number]
+                if waiting.offset >= 0:
+                    late.setdefault(waiting.lane, {})[waiting.offset] = number
+            await asyncio.gather(*(self._ask_for(lane, numbers) for lane, numbers in late.items()))
+
+    async def _ask_for(self, lane: Lane, numbers: dict[int, int]) -> None:
+        """Answer those of one partition, by the offsets of their events, whose facts are there."""
+        try:
+            found = await asyncio.to_thread(self._outcomes.find, *lane, numbers)
+        except (LogError, ServiceUnavailable) as error:
+            log.warning("outcomes of %s/%d cannot be looked up: %s", *lane, error.message)
+            return
+        if found:
+            log.warning("%d receipts of %s/%d were lost; the facts tell their outcomes", len(found), *lane)
+        self._answer([(numbers[offset], receipt) for offset, receipt in found.items()])
 
     def _waiting_for(self, seconds: float) -> list[int]:
         """Who waits for longer than that already."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from index.contract import PutBucket, PutEpoch, RemoveBucket
-from processors.apply.decision import Decision, Moment, bare_fact, refuse
+from processors.apply.decision import Decision, Moment, answered, bare_fact, refuse
 from schemas.configurations.kinds import NEED_VERSIONING
 from schemas.events import BucketCreate, BucketUpdate, EpochSet
 from schemas.receipts import Receipt
@@ -15,10 +15,10 @@ def apply_epoch_set(event: EpochSet, known: BucketEpoch | None, moment: Moment) 
     a deleted bucket stays, so that one announced late cannot bring the bucket back."""
     if known is not None and known.epoch >= event.epoch:
         fact = bare_fact("nothing", moment, event.origin, event.bucket_id)
-        return Decision((), Receipt(moment.seq, moment.time, epoch=known.epoch), fact)
+        return answered((), Receipt(moment.seq, moment.time, epoch=known.epoch), fact)
     row = BucketEpoch(event.bucket_id, event.epoch, event.versioning, event.status, event.lock)
     fact = bare_fact("epoch.set", moment, event.origin, event.bucket_id)
-    return Decision((PutEpoch(row),), Receipt(moment.seq, moment.time, epoch=event.epoch), fact)
+    return answered((PutEpoch(row),), Receipt(moment.seq, moment.time, epoch=event.epoch), fact)
 
 
 def apply_bucket_create(event: BucketCreate, known: Bucket | None, moment: Moment) -> Decision:
@@ -26,7 +26,7 @@ def apply_bucket_create(event: BucketCreate, known: Bucket | None, moment: Momen
         return refuse("bucket-exists", moment, event.origin, event.bucket.bucket_id)
     row = msgspec.structs.replace(event.bucket, created_at=moment.time)
     fact = bare_fact("bucket.created", moment, event.origin, row.bucket_id)
-    return Decision((PutBucket(row),), Receipt(moment.seq, moment.time, epoch=row.epoch), fact)
+    return answered((PutBucket(row),), Receipt(moment.seq, moment.time, epoch=row.epoch), fact)
 
 
 def apply_bucket_update(event: BucketUpdate, known: Bucket | None, moment: Moment) -> Decision:
@@ -43,6 +43,6 @@ def apply_bucket_update(event: BucketUpdate, known: Bucket | None, moment: Momen
     )
     if event.status == "deleted":
         fact = bare_fact("bucket.deleted", moment, event.origin, event.bucket_id)
-        return Decision((RemoveBucket(known),), Receipt(moment.seq, moment.time, epoch=row.epoch), fact)
+        return answered((RemoveBucket(known),), Receipt(moment.seq, moment.time, epoch=row.epoch), fact)
     fact = bare_fact("bucket.updated", moment, event.origin, event.bucket_id)
-    return Decision((PutBucket(row),), Receipt(moment.seq, moment.time, epoch=row.epoch), fact)
+    return answered((PutBucket(row),), Receipt(moment.seq, moment.time, epoch=row.epoch), fact)

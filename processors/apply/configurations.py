@@ -3,7 +3,7 @@
 import msgspec
 
 from index.contract import Change, PutBucket, PutConfiguration, RemoveConfiguration
-from processors.apply.decision import Decision, Moment, bare_fact, refuse
+from processors.apply.decision import Decision, Moment, answered, bare_fact, refuse
 from schemas.configurations.kinds import LIMITS, NEED_VERSIONING
 from schemas.events import BucketConfigure
 from schemas.receipts import Receipt, Refusal
@@ -27,10 +27,10 @@ def apply_bucket_configure(
     told = _told(event, known, present, moment)
     receipt = Receipt(moment.seq, moment.time, epoch=told.epoch)
     if event.document is None and present is None:
-        return Decision((), receipt, bare_fact("nothing", moment, event.origin, event.bucket_id))
+        return answered((), receipt, bare_fact("nothing", moment, event.origin, event.bucket_id))
     changes = _change(event, moment), PutBucket(told)
     fact = bare_fact("bucket.configured", moment, event.origin, event.bucket_id)
-    return Decision(changes, receipt, msgspec.structs.replace(fact, configuration=event.kind))
+    return answered(changes, receipt, msgspec.structs.replace(fact, configuration=event.kind))
 
 
 def _refusal(event: BucketConfigure, known: Bucket, present: Configuration | None) -> Refusal:

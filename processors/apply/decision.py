@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import msgspec
+
 from index.contract import Change
 from schemas.events import Event, Origin
 from schemas.facts import Fact, FactType
@@ -46,6 +48,11 @@ def refuse(
     released = () if why in RETRYABLE else bytes_of_event
     fact = Fact(moment.seq, moment.time, "refused", origin, bucket_id, key, outcome=why, freed=released)
     return Decision((), Receipt(moment.seq, moment.time, why), fact)
+
+
+def answered(changes: tuple[Change, ...], receipt: Receipt, fact: Fact) -> Decision:
+    """A decision whose receipt says more than its fact, which carries it therefore."""
+    return Decision(changes, receipt, msgspec.structs.replace(fact, answer=receipt))
 
 
 def nothing(moment: Moment, event: Event, bucket_id: bytes, key: str, version: str = "") -> Decision:

@@ -33,7 +33,8 @@ def _remove_object(event: ObjectDelete, state: KeyState, moment: Moment) -> Deci
         RemoveVersion(event.bucket_id, event.key, head.rank, head.version),
         ClearHead(event.bucket_id, event.key),
     )
-    return Decision(changes, Receipt(moment.seq, moment.time), _deleted(event, head, moment))
+    receipt = Receipt(moment.seq, moment.time)
+    return Decision(changes, receipt, _deleted(event, head, moment, receipt))
 
 
 def _mark(event: ObjectDelete, state: KeyState, versioning: Versioning, moment: Moment) -> Decision:
@@ -52,11 +53,11 @@ def _mark(event: ObjectDelete, state: KeyState, versioning: Versioning, moment: 
     replaced = None if keeps_versions else state.null
     changes: list[Change] = [PutVersion(event.bucket_id, marker), ClearHead(event.bucket_id, event.key)]
     changes += supersede(event.bucket_id, state.head, replaced, moment)
+    receipt = Receipt(moment.seq, moment.time, version=marker.version, delete_marker=True)
     fact = Fact(
         moment.seq, moment.time, "object.marked", event.origin, event.bucket_id, event.key, marker.version,
-        freed=freed(replaced.manifest if replaced else None),
+        freed=freed(replaced.manifest if replaced else None), answer=receipt,
     )  # fmt: skip
-    receipt = Receipt(moment.seq, moment.time, version=marker.version, delete_marker=True)
     return Decision(tuple(changes), receipt, fact)
 
 
@@ -70,7 +71,7 @@ def _remove_version(event: ObjectDelete, state: KeyState, moment: Moment) -> Dec
     if state.head is not None and state.head.rank == target.rank:
         changes += _promote(event, state.successor)
     receipt = Receipt(moment.seq, moment.time, version=target.version, delete_marker=target.delete_marker)
-    return Decision(tuple(changes), receipt, _deleted(event, target, moment))
+    return Decision(tuple(changes), receipt, _deleted(event, target, moment, receipt))
 
 
 def _promote(event: ObjectDelete, successor: ObjectVersion | None) -> list[Change]:
@@ -83,8 +84,8 @@ def _promote(event: ObjectDelete, successor: ObjectVersion | None) -> list[Chang
     return [PutVersion(event.bucket_id, head), SetHead(event.bucket_id, head)]
 
 
-def _deleted(event: ObjectDelete, row: ObjectVersion, moment: Moment) -> Fact:
+def _deleted(event: ObjectDelete, row: ObjectVersion, moment: Moment, receipt: Receipt) -> Fact:
     return Fact(
         moment.seq, moment.time, "object.deleted", event.origin, event.bucket_id, event.key, row.version,
-        row.size, row.etag, freed=freed(row.manifest),
+        row.size, row.etag, freed=freed(row.manifest), answer=receipt,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 import msgspec
 
 from index.contract import Change, KeyState, PutVersion, RemoveUpload, RemoveVersion, SetHead
-from processors.apply.decision import Decision, Moment, freed, refuse
+from processors.apply.decision import Decision, Moment, answered, freed, refuse
 from processors.apply.lock import lock_of_new
 from schemas.events import Condition, ObjectPut
 from schemas.facts import Fact
@@ -108,7 +108,7 @@ def _repeated(event: ObjectPut, head: ObjectVersion, moment: Moment) -> Decision
         upload_id=event.upload_id or "",
         freed=() if event.manifest == head.manifest else brought_by_put(event),
     )  # fmt: skip
-    return Decision((), Receipt(moment.seq, head.created_at, version=head.version), fact)
+    return answered((), Receipt(moment.seq, head.created_at, version=head.version), fact)
 
 
 def _refusal(event: ObjectPut, state: KeyState, bucket_lock: BucketLock | None) -> Refusal:

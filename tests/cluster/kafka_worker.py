@@ -9,6 +9,7 @@ import json
 import logging
 import signal
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,22 @@ def index_path(folder: Path, topic: str, partition: int) -> Path:
 class Worker:
     """A member of the group of materializers."""
 
-    def __init__(self, connection: KafkaConnection, open_writer: OpenWriter, **group: Any) -> None:
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        open_writer: OpenWriter,
+        lost: Callable[[], bool] = lambda: False,
+        **group: Any,
+    ) -> None:
+        """`lost`: whether the next receipt gets lost on its way."""
         self.facts = KafkaFacts(connection, PLAN.object_partitions)
         self.receipts = ReceiptSender(connection)
+
+        def answer(receipts: Iterable[tuple[bytes, bytes]]) -> None:
+            self.receipts.answer(one for one in receipts if not lost())
+
         self.runner = Runner(
-            lambda topic, partition: MaterializerPartition(
-                topic, partition, open_writer, self.facts, self.receipts.answer
-            )
+            lambda topic, partition: MaterializerPartition(topic, partition, open_writer, self.facts, answer)
         )
         self.group = KafkaGroup(connection, GROUP, [OBJECT_VERSIONS, POLICIES], **group)
 

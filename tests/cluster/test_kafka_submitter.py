@@ -1,6 +1,7 @@
 """Events through Kafka and back as receipts: many gateways, deadlines, a broker that hangs, a full queue."""
 
 import asyncio
+import random
 import time
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from schemas.errors import (
     ServiceUnavailable,
     SubmitTimeout,
 )
-from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS
+from schemas.events import EVENT_LIMIT, OBJECT_VERSIONS, Condition
+from schemas.facts import receipt_of
+from schemas.receipts import Receipt
 from tests.cluster.kafka_store import SOURCES, Store, everywhere, submit, until
 from tests.cluster.kafka_worker import PLAN
 from tests.cluster.services import Kafka
-from tests.unit.applying import epoch, put
+from tests.unit.applying import delete, epoch, put
 
 pytestmark = pytest.mark.cluster
 
@@ -101,6 +104,46 @@ def test_without_a_worker_the_outcome_is_unknown_and_then_nothing_more_is_taken(
         assert not (await submit(gateway, put("a", 5))).refusal
         await gateway.close()
         await worker.close()
+        await store.check_against_replay()
+
+    asyncio.run(main())
+
+
+def test_lost_receipts_cost_time_and_no_outcome(store: Store) -> None:
+    """Whatever receipts are lost, and however often the partition's worker is replaced: who is refused is
+    told why, who is not gets the version that is in the log's fact, and nobody is left with SubmitTimeout."""
+    choose = random.Random(11)
+
+    def lost() -> bool:
+        return choose.random() < 0.5
+
+    async def main() -> None:
+        gateway = await store.gateway(receipt_seconds=20.0, stalled_seconds=15.0, ask_seconds=0.3)
+        worker = store.worker(lost=lost)
+        worker.start()
+        await everywhere(gateway, epoch(1, "enabled"))
+        none = Condition(if_none_match="*")
+
+        async def write(number: int) -> Receipt:
+            if number % 5 == 4:
+                return await submit(gateway, delete(f"key-{number % 20}"))
+            return await submit(gateway, put(f"key-{number % 40}", number + 1, condition=none))
+
+        receipts = []
+        for first in range(0, 400, 100):
+            receipts += await asyncio.gather(*(write(first + number) for number in range(100)))
+            await worker.close()
+            worker = store.worker(lost=lost)
+            worker.start()
+        await gateway.close()
+        await worker.close()
+        told = {receipt.seq: receipt for receipt in receipts}
+        assert len(told) == 400
+        assert {receipt.refusal for receipt in receipts} == {"", "precondition-failed"}
+        in_log = {}
+        for place in SOURCES:
+            in_log |= {fact.seq: receipt_of(fact) for fact in store.facts(*place)}
+        assert {seq: in_log[seq] for seq in told} == told
         await store.check_against_replay()
 
     asyncio.run(main())

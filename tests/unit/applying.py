@@ -21,7 +21,7 @@ from schemas.events import (
     UploadCreate,
     encode_event,
 )
-from schemas.facts import Fact, decode_fact
+from schemas.facts import Fact, decode_fact, receipt_of
 from schemas.manifest import NO_BYTES, Extent, Manifest
 from schemas.receipts import Receipt
 from schemas.rows import Attributes, BucketStatus, ObjectVersion, Versioning
@@ -106,7 +106,10 @@ class Partition:
     async def apply_at(self, times: Sequence[int], payloads: Sequence[bytes]) -> list[tuple[Receipt, Fact]]:
         applied = await self.materializer.apply(self.offset, times, payloads)
         self.offset += len(payloads)
-        return list(zip(applied.receipts, map(decode_fact, applied.facts), strict=True))
+        outcomes = list(zip(applied.receipts, map(decode_fact, applied.facts), strict=True))
+        for receipt, fact in outcomes:  # a law: who misses a receipt finds it in the fact
+            assert receipt_of(fact) == receipt
+        return outcomes
 
     async def one(self, event: Event) -> tuple[Receipt, Fact]:
         (outcome,) = await self.apply(event)
