@@ -1,4 +1,4 @@
-"""The collector as a processor of one partition of the facts log in a cluster."""
+"""The collector as a processor of one partition of the facts log."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,12 +33,13 @@ class CollectorPartition:
         are left: the place in `positions` says so, and counts more than the group's."""
         while records and not self._stopping.is_set():
             done = await self._collector.collect(records)
-            if done is None:
-                # Not as soon as the next one is old enough: each time its place is synced.
+            if done is not None:
+                await asyncio.to_thread(self._positions.commit, COLLECTOR, FACTS, self._partition, done)
+                records = [record for record in records if record.offset >= done]
+            if records:
+                # Not as soon as the next one is old enough: under constant load that is at once, again and
+                # again, and each time the place is synced.
                 await asyncio.sleep(LOOK_SECONDS)
-                continue
-            await asyncio.to_thread(self._positions.commit, COLLECTOR, FACTS, self._partition, done)
-            records = [record for record in records if record.offset >= done]
 
     async def close(self) -> None:
         """Nothing is held between two runs."""

@@ -17,6 +17,7 @@ from ingest.ports import Ports
 from processors.access_logger import ACCESS_LOGGER
 from processors.audit_trail import read_head
 from processors.bucket_keeper import BucketKeeper
+from processors.collecting import COLLECTOR
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
@@ -24,7 +25,6 @@ from strandline.exposition import gauge
 from strandline.key_ring import master_environment
 from strandline.loops import told
 from strandline.metrics import Metrics
-from strandline.processors_role import COLLECTOR
 from strandline.services import EmbeddedServices, index_file, open_blobs
 from strandline.settings import Settings
 from strandline.snapshotting import Snapshotting

@@ -27,6 +27,7 @@ from disk.room import Room
 from index.sqlite.reader import SqliteReader
 from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.auditor import Auditor, Run
+from processors.collecting import COLLECTOR, CollectorPartition
 from processors.collector import Collector
 from processors.runner import PASSING
 from schemas.errors import (
@@ -53,7 +54,6 @@ from strandline.verification import open_log
 
 log = logging.getLogger(__name__)
 
-COLLECTOR = "collector"
 AUDIT_SECONDS = 0.5
 COLLECT_SECONDS = 1.0
 RECORDS = {AUDIT: 64, FACTS: 4096}  # per turn, about
@@ -102,7 +102,7 @@ class Processors:
         await self._blobs.start()
         for recovered in self._blobs.recovered:
             log.info("recovery: %s", recovered)
-        loops = [self._collect(), self._sweep()]
+        loops = [self._collect(stopping), self._sweep()]
         if self._auditor is not None:
             loops.append(self._audit())
         if self._store is not None:
@@ -172,26 +172,24 @@ class Processors:
             await asyncio.sleep(0 if records else AUDIT_SECONDS)
 
     # --- the collector ---------------------------------------------------------------------------------
-    async def _collect(self) -> None:
-        facts = self._logs[FACTS]
-        position = self._positions.get(COLLECTOR, FACTS, 0)
+    async def _collect(self, stopping: asyncio.Event) -> None:
+        partition = CollectorPartition(self._collector, self._positions, stopping, 0)
+        position = await partition.open()
         outage = Outage(log, "bytes are freed later", "bytes are freed again")
         while True:
-            records = _read_on(facts, position, RECORDS[FACTS])
+            records = _read_on(self._logs[FACTS], position, RECORDS[FACTS])
             try:
-                done = await self._collector.collect(records) if records else None
-                if done is not None:
-                    self._positions.commit(COLLECTOR, FACTS, 0, done)
-                    outage.worked()
+                await partition.handle(records)
+                outage.worked()
             except (StorageFull, ServiceUnavailable) as error:
                 outage.failed(error.message)
                 await asyncio.sleep(RETRY_SECONDS)
+                position = await partition.open()
                 continue
-            if done is None:
-                # Not as soon as the next one is old enough: each time its place is synced.
+            if records:
+                position = records[-1].offset + 1
+            else:
                 await asyncio.sleep(COLLECT_SECONDS)
-                continue
-            position = done
 
     async def _sweep(self) -> None:
         """Once after the start: free what requests of earlier runs left behind without an event."""

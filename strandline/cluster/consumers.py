@@ -16,7 +16,7 @@ from bus.positions import Positions
 from processors.access_logger import ACCESS_LOGGER, AccessLoggerPartition
 from processors.audit_trail import AuditTrail
 from processors.auditor import Auditor, AuditorPartition, SharedAuditor
-from processors.collecting import CollectorPartition
+from processors.collecting import COLLECTOR, CollectorPartition
 from processors.collector import Collector
 from processors.faust_runner import FaustRunner
 from processors.runner import MakeProcessor
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 DAY_MILLISECONDS = 24 * 3600 * 1000
 CUT_SECONDS = 3600.0
 
-AUDITOR, COLLECTOR = "auditor", "collector"  # also what their groups are called
+AUDITOR = "auditor"  # names of processors are also what their groups are called
 
 
 async def start_consumers(

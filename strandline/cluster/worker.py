@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
 from index.cassandra.index import CassandraIndex
 from processors.access_logger import ACCESS_LOGGER
+from processors.collecting import COLLECTOR
 from processors.materializing import MaterializerPartition
 from processors.rounds import Rounds
 from processors.runner import Runner
@@ -20,7 +21,7 @@ from schemas.errors import ConfigurationError
 from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
 from strandline import __version__
 from strandline.cluster.connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
-from strandline.cluster.consumers import AUDITOR, COLLECTOR, start_consumers
+from strandline.cluster.consumers import AUDITOR, start_consumers
 from strandline.cluster.housekeeping import HOUSEKEEPERS, Housekeeper
 from strandline.cluster.keys import open_keys
 from strandline.cluster.settings import ClusterSettings

@@ -30,6 +30,7 @@ from index.sqlite.digest import digest_index
 from index.sqlite.reader import SqliteReader
 from index.sqlite.writer import SqliteWriter
 from processors.audit_trail import trail_files, verify_trail
+from processors.collecting import COLLECTOR
 from processors.materializer import Materializer
 from processors.request_log import RequestLog
 from schemas.errors import IndexCorrupt
@@ -39,7 +40,7 @@ from schemas.rows import Bucket
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
-from strandline.processors_role import COLLECTOR, Processors
+from strandline.processors_role import Processors
 from strandline.services import EmbeddedServices, index_file, open_blobs
 from strandline.settings import Settings
 from strandline.snapshots import read_snapshots

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
 
 from blobs.contract import BlobStore
 from bus.contract import Record
+from bus.positions import Positions
+from processors.collecting import COLLECTOR, LOOK_SECONDS, CollectorPartition
 from processors.collector import Collector
 from schemas.errors import BlobCorrupt, BlobMissing, StorageFull, StrandlineError
+from schemas.events import FACTS
 from schemas.facts import Fact, encode_fact
 from schemas.manifest import Manifest
 from tests.unit.applying import BUCKET, ORIGIN, stored
@@ -89,3 +93,33 @@ def test_a_full_device_is_raised_so_that_all_is_collected_again() -> None:
         asyncio.run(keeper.collect(records))
     blobs.errors.clear()
     assert asyncio.run(keeper.collect(records)) == 2
+
+
+def test_facts_that_ripen_one_after_the_other_are_collected_once_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time the place is synced: under constant load the next fact is always old enough already."""
+    clock, waits, committed = [70.0], [], []
+
+    async def look_later(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
+    blobs = Freed()
+    keeper = Collector(cast(BlobStore, blobs), 60.0, lambda: clock[0], lambda _: None)
+    positions = Positions(str(tmp_path))
+    partition = CollectorPartition(keeper, positions, asyncio.Event(), 0)
+    monkeypatch.setattr("processors.collecting.asyncio.sleep", look_later)
+    commit = positions.commit
+
+    def count(consumer: str, topic: str, partition: int, offset: int) -> None:
+        committed.append(offset)
+        clock[0] += 0.01  # ten of them have ripened meanwhile
+        commit(consumer, topic, partition, offset)
+
+    monkeypatch.setattr(positions, "commit", count)
+    asyncio.run(partition.handle([fact(i, 9 + i / 1000, stored(i)) for i in range(3000)]))
+    assert len(blobs.freed) == 3000
+    assert committed[-1] == positions.get(COLLECTOR, FACTS, 0) == 3000
+    assert committed == [1001, 2011, 3000]
+    assert waits == [LOOK_SECONDS] * 2
