@@ -5,6 +5,7 @@ events" and "CloudTrail userIdentity element". A field that AWS has and a store 
 left out.
 """
 
+import hashlib
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +46,7 @@ def request_line(request: RequestRecord, region: str) -> dict[str, Any]:
             "microseconds": round(request.duration * 1e6),
         },
         "requestID": request.request_id,
-        "eventID": str(uuid.uuid5(uuid.NAMESPACE_OID, request.request_id)),
+        "eventID": event_id(request.request_id),
         "readOnly": name.startswith(_READS),
         "resources": _resources(request),
         "eventType": "AwsApiCall",
@@ -85,6 +86,13 @@ def iso(milliseconds: int) -> str:
     """Unix milliseconds as 2026-01-02T03:04:05.678Z; such texts sort as the times do."""
     moment = datetime.fromtimestamp(min(milliseconds, LAST_MILLISECOND) / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_id(request_id: str) -> str:
+    """`uuid.uuid5(uuid.NAMESPACE_OID, request_id)` as text, in a third of the time: each request has one."""
+    name = hashlib.sha1(uuid.NAMESPACE_OID.bytes + request_id.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(name[16], 16) & 3]
+    return f"{name[:8]}-{name[8:12]}-5{name[13:16]}-{variant}{name[17:20]}-{name[20:32]}"
 
 
 def _identity(request: RequestRecord) -> dict[str, str]:

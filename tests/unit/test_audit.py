@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import processors.audit_trail
 from bus.contract import Record
 from disk.files import Files
+from processors.audit_lines import event_id
 from processors.audit_trail import (
     HEAD,
     AuditDamaged,
@@ -319,3 +321,8 @@ def test_partitions_of_a_worker_share_the_writes(tmp_path: Path) -> None:
     asyncio.run(main())
     trail.close()
     assert verify_trail(tmp_path) == 20
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_the_id_of_an_event_is_the_uuid5_of_the_request(request_id: str) -> None:
+    assert event_id(request_id) == str(uuid.uuid5(uuid.NAMESPACE_OID, request_id))
