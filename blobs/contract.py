@@ -37,14 +37,35 @@ class BlobWriter(Protocol):
         """Remove what was written. Never raises for a writer that failed."""
 
 
+class Placed(Pending, Protocol):
+    """Frames that have their place in a pack, `offset` bytes from the beginning of `blob`."""
+
+    blob: bytes
+    offset: int
+
+
+class PackStore(Protocol):
+    """What takes the frames of other processes into the pack of this one."""
+
+    def pack_now(self, frames: bytes) -> Placed | None:
+        """Give the frames their place, when that takes no waiting. Raises StorageFull."""
+
+    async def pack(self, frames: bytes) -> Placed:
+        """Give the frames their place. Raises StorageFull, ServiceUnavailable."""
+
+
 class BlobStore(Protocol):
     """Durable, immutable, encrypted bytes."""
 
     async def put(self, key_id: str, data: bytes) -> Manifest:
         """Store a small object (up to `pack_limit` bytes) inline or in a pack."""
 
-    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, Pending | None]:
-        """As `put`, but the bytes are durable only once what is returned beside the manifest has settled."""
+    async def put_soon(
+        self, key_id: str, data: bytes, *, sealed: bool = False
+    ) -> tuple[Manifest, Pending | None]:
+        """As `put`, but the bytes are durable only once what is returned beside the manifest has settled, or
+        the event with the manifest is in the log. `sealed`: they need their place at once, for instance since
+        the manifest is going to be sealed, which binds it to that."""
 
     def writer(self, key_id: str) -> BlobWriter:
         """Store an extent of unknown length in a blob file of its own."""

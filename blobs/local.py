@@ -14,7 +14,7 @@ from blobs.frames import encrypt_extent, stored_length
 from blobs.freeing import Freeing
 from blobs.marking import mark_live
 from blobs.pack_recovery import Recovered, recover_packs
-from blobs.packs import AHEAD, PACK_SIZE, Packs
+from blobs.packs import AHEAD, PACK_SIZE, Append, Packs
 from blobs.places import Places, in_pack
 from blobs.reading import RangeReader
 from blobs.references import References, was_freed
@@ -41,7 +41,8 @@ class LocalBlobs:
 
     Any number of processes may use one root; only one of them may call `sweep`.
 
-    inline_limit  objects of up to so many bytes travel inside their manifest
+    inline_limit  objects of up to so many bytes stay inside their manifest
+    carry_limit   up to so many bytes travel in it, to be packed by the process that appends the event
     pack_limit    larger ones, up to so many bytes, are packed; the rest get blob files
     pack_size     bytes at which a pack is sealed and the next begun
     fsync         False leaves blob files unsynced, for benchmarks only; packs and references always sync
@@ -55,6 +56,7 @@ class LocalBlobs:
         keys: KeySource,
         *,
         inline_limit: int = INLINE_LIMIT,
+        carry_limit: int = 0,
         pack_limit: int = PACK_LIMIT,
         pack_size: int = PACK_SIZE,
         ahead: int = AHEAD,
@@ -65,6 +67,7 @@ class LocalBlobs:
         new_id: Callable[[], bytes] = uuid7,
     ) -> None:
         self.inline_limit, self.pack_limit = inline_limit, pack_limit
+        self._carry_limit = carry_limit
         self.recovered: list[Recovered] = []
         self._keys, self._fsync, self._new_id, self._room = keys, fsync, new_id, room
         self._new_key = RandomTokens(32)
@@ -103,12 +106,14 @@ class LocalBlobs:
 
     # --- writing -----------------------------------------------------------------------------------------
     async def put(self, key_id: str, data: bytes) -> Manifest:
-        manifest, pending = await self.put_soon(key_id, data)
+        manifest, pending = await self.put_soon(key_id, data, sealed=True)
         if pending is not None:
             await pending
         return manifest
 
-    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, Pending | None]:
+    async def put_soon(
+        self, key_id: str, data: bytes, *, sealed: bool = False
+    ) -> tuple[Manifest, Pending | None]:
         """Store a small object inline or in a pack; a larger one in a file; none at all for no bytes."""
         length = len(data)
         if length > self.pack_limit:
@@ -118,12 +123,20 @@ class LocalBlobs:
         key = self._new_key()
         if length <= self.inline_limit:
             return seal_inline(self._keys, key_id, key, data), None
+        if length <= self._carry_limit and not sealed:
+            return seal_inline(self._keys, key_id, key, data, "carried"), None
         pieces = encrypt_extent(key, data)
         data_key = self._keys.wrap(key_id, key)
         stored = stored_length(length)
         pending = await self._packs.append(pieces, stored)
         extent = Extent(pending.blob, pending.offset, stored, length, key_id, data_key)
         return Manifest("packed", (extent,)), pending
+
+    def pack_now(self, frames: bytes) -> Append | None:
+        return self._packs.append_now([frames], len(frames))
+
+    async def pack(self, frames: bytes) -> Append:
+        return await self._packs.append([frames], len(frames))
 
     def writer(self, key_id: str) -> BlobFileWriter:
         """Store an extent of unknown length in a blob file of its own."""

@@ -103,13 +103,20 @@ class Packs:
 
         Raises StorageFull; ServiceUnavailable when the device fails or the store is closing."""
         while not self._closed:
+            if (placed := self.append_now(pieces, stored)) is not None:
+                return placed
             if self.pending > PENDING_LIMIT:
                 await self._less_pending()
-            elif (pack := self._pack) is None or not self._fits(pack, RECORD_BYTES + stored):
-                await self._begin_pack(pack)
             else:
-                return self._place(pack, pieces, stored)
+                await self._begin_pack(self._pack)
         raise ServiceUnavailable("the store is shutting down")
+
+    def append_now(self, pieces: list[bytes], stored: int) -> Append | None:
+        """As `append`; None when it would have to wait, or to refuse."""
+        pack = self._pack
+        if self._closed or self.pending > PENDING_LIMIT or pack is None:
+            return None
+        return self._place(pack, pieces, stored) if self._fits(pack, RECORD_BYTES + stored) else None
 
     def flush(self) -> None:
         """Everything appended so far is durable, or has its error. Blocking: call it from a thread."""

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from blobs.contract import KeySource
 from blobs.frames import FRAME_SIZE, encrypt_extent, encrypt_into, stored_length
-from schemas.manifest import Extent, Manifest
+from schemas.manifest import Extent, Layout, Manifest
 
 SLICE = 1024 * 1024  # bytes of plaintext handed to a worker thread at a time
 PIECE = 2 * FRAME_SIZE  # larger chunks are cut
@@ -111,8 +111,8 @@ class Sealer:
         return sealed[:size]
 
 
-def seal_inline(keys: KeySource, key_id: str, key: bytes, data: bytes) -> Manifest:
+def seal_inline(keys: KeySource, key_id: str, key: bytes, data: bytes, layout: Layout = "inline") -> Manifest:
     """A small object (at least one byte) sealed into its manifest, under the fresh data key `key`."""
     frames = b"".join(encrypt_extent(key, data))
     extent = Extent(b"", 0, len(frames), len(data), key_id, keys.wrap(key_id, key))
-    return Manifest("inline", (extent,), (), frames)
+    return Manifest(layout, (extent,), (), frames)

@@ -2,7 +2,7 @@
 
 Frames are a 4-byte big-endian length and a msgpack array:
 
-    worker → sequencer   [id, topic, partition, payload]     id 0: an audit record, not answered
+    worker → sequencer   [id, topic, payload]                id 0: an audit record, not answered
     sequencer → worker   [id, receipt | nil, error, message]
 
 Everything that one turn of the event loop produced leaves in one write.
@@ -12,14 +12,20 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 from typing import NamedTuple
 
 import msgspec
 
-from bus.contract import Submitter
-from schemas.errors import LogUnavailable, StorageFull, StrandlineError, SubmitTimeout
+from schemas.errors import (
+    LogUnavailable,
+    ServiceUnavailable,
+    StorageFull,
+    StrandlineError,
+    SubmitTimeout,
+)
 from schemas.events import AUDIT
 from schemas.pending import Pending
 from schemas.receipts import Receipt
@@ -41,7 +47,6 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
 
     id: int
     topic: str
-    partition: int
     payload: bytes
 
 
@@ -56,10 +61,14 @@ class Reply(msgspec.Struct, frozen=True, array_like=True):
 
 _ERRORS: dict[str, type[StrandlineError]] = {
     "LogUnavailable": LogUnavailable,
+    "ServiceUnavailable": ServiceUnavailable,
     "StorageFull": StorageFull,
     "SubmitTimeout": SubmitTimeout,
 }
 _encoder = msgspec.msgpack.Encoder()
+
+# Appends an event to a topic; raises LogUnavailable at once, or tells the receipt or the error later.
+Append = Callable[[str, bytes], "asyncio.Future[Receipt]"]
 
 
 class _Framed(asyncio.Protocol):
@@ -144,7 +153,7 @@ class RemoteSubmitter(_Framed):
         if not self._sweeping:
             self._sweeping = True
             loop.call_later(SWEEP_SECONDS, self._sweep)
-        self.send(Request(self._last_id, topic, partition, payload))
+        self.send(Request(self._last_id, topic, payload))
         return await waiting.receipt
 
     def partitions(self, topic: str) -> int:
@@ -153,7 +162,7 @@ class RemoteSubmitter(_Framed):
     def record(self, payload: bytes) -> None:
         """Send audit records, one way. Raises LogUnavailable when they cannot be sent now."""
         self._check_way()
-        self.send(Request(ONE_WAY, AUDIT, 0, payload))
+        self.send(Request(ONE_WAY, AUDIT, payload))
 
     def _check_way(self) -> None:
         if self._transport is None or self._transport.is_closing():
@@ -200,11 +209,10 @@ class _Server(_Framed):
 
     _decoder = msgspec.msgpack.Decoder(Request)
 
-    def __init__(self, submitter: Submitter, record: Callable[[bytes], None]) -> None:
+    def __init__(self, append: Append, record: Callable[[bytes], None]) -> None:
         super().__init__()
-        self._submitter = submitter
+        self._append = append
         self._record = record
-        self._tasks: set[asyncio.Task[None]] = set()
         self._unrecorded: deque[bytes] = deque(maxlen=UNRECORDED_LIMIT)
         self._recording = True
 
@@ -214,13 +222,12 @@ class _Server(_Framed):
             self._unrecorded.append(request.payload)
             self._record_all()
             return
-        task = asyncio.ensure_future(
-            self._answer(
-                request.id, self._submitter.submit(request.topic, request.partition, request.payload)
-            )
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        try:
+            receipt = self._append(request.topic, request.payload)
+        except Exception as error:
+            self._refuse(request.id, error)
+        else:
+            receipt.add_done_callback(partial(self._answer, request.id))
 
     def _record_all(self) -> None:
         """Append audit records; where that fails they wait for the next ones, the oldest giving way."""
@@ -237,23 +244,28 @@ class _Server(_Framed):
                 log.warning("audit records of a worker are written again")
                 self._recording = True
 
-    async def _answer(self, identifier: int, submitted: Awaitable[Receipt]) -> None:
-        try:
-            reply = Reply(identifier, await submitted)
-        except StrandlineError as error:
+    def _answer(self, identifier: int, receipt: "asyncio.Future[Receipt]") -> None:
+        error = SubmitTimeout("given up") if receipt.cancelled() else receipt.exception()
+        if error is None:
+            self.send(Reply(identifier, receipt.result()))
+        else:
+            self._refuse(identifier, error)
+
+    def _refuse(self, identifier: int, error: BaseException) -> None:
+        if isinstance(error, StrandlineError):
             reply = Reply(identifier, None, type(error).__name__, error.message)
-        except Exception as error:
-            log.exception("an event of a worker could not be submitted")
+        else:
+            log.error("an event of a worker could not be submitted", exc_info=error)
             reply = Reply(identifier, None, SubmitTimeout.__name__, f"the outcome is unknown: {error!r}")
         self.send(reply)
 
 
 async def serve_worker(
-    connection: socket.socket, submitter: Submitter, record: Callable[[bytes], None]
+    connection: socket.socket, append: Append, record: Callable[[bytes], None]
 ) -> asyncio.BaseTransport:
     """Serve one worker over its end of a socket pair."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_accepted_socket(lambda: _Server(submitter, record), connection)
+    transport, _ = await loop.connect_accepted_socket(lambda: _Server(append, record), connection)
     return transport
 
 

@@ -51,7 +51,7 @@ async def _store(ports: Ports, key_id: str, payload: Payload) -> Stored:
         etag, checksum, size = await _digest_in_thread(ports, payload, body)
     else:
         etag, checksum, size = digest_whole(payload, body)
-    manifest, pending = await ports.blobs.put_soon(key_id, body)
+    manifest, pending = await ports.blobs.put_soon(key_id, body, sealed=bool(payload.object_key))
     return Stored(manifest, size, etag, checksum, pending)
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Layout = Literal["inline", "packed", "file"]
+Layout = Literal["inline", "packed", "file", "carried"]
 
 # A manifest whose encoding is longer than this is stored as a blob of its own, so that an event stays
 # under 256 KiB.
@@ -42,7 +42,8 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The bytes of one object version or part, in order.
 
     layout   inline: `inline` holds the frames and the single extent has an empty blob id;
-             packed: one extent inside a pack; file: one blob file per extent
+             packed: one extent inside a pack; file: one blob file per extent;
+             carried: as inline, on the way to a pack: never in the log (processors.packing)
     extents  in object order
     parts    of a multipart object, in order; empty otherwise
     holder   set when the blobs are shared with the version this one was copied from: the name under

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 
 from bus.positions import Positions
-from bus.remote import serve_worker
+from bus.remote import Append, serve_worker
 from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
 from processors.access_logger import ACCESS_LOGGER
@@ -42,10 +42,13 @@ AUDITOR = "auditor"
 class Background:
     """Starts and stops with the engine."""
 
-    def __init__(self, settings: Settings, data: DataDir, engine: Engine, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, data: DataDir, engine: Engine, append: Append, metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._data = data
         self._engine = engine
+        self._append = append
         self._metrics = metrics
         self._snapshotting = Snapshotting(settings, data, engine, metrics)
         self._trouble = TroubleWatch(data.root, settings.min_free_bytes, metrics, engine.failure)
@@ -89,7 +92,7 @@ class Background:
                     stdin=asyncio.subprocess.PIPE, pass_fds=[theirs.fileno()],
                     env={**os.environ, **master_environment(self._settings)},
                 )  # fmt: skip
-            await serve_worker(ours, self._engine.submitter, self._engine.record_audit)
+            await serve_worker(ours, self._append, self._engine.record_audit)
             assert self._process.stdin is not None
             bare = self._settings.without_secrets()
             with contextlib.suppress(RuntimeError, OSError):  # it has ended already, as is seen below

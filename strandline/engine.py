@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import partial
 
 from access.secrets import Secrets
+from blobs.contract import PackStore
 from bus.local import LocalPartitionLog, partition_directory
+from bus.remote import Append
 from disk.files import Files
 from disk.room import Room
 from index.directory import GenerationCounter
@@ -19,6 +21,7 @@ from index.head_cache import HeadStamps
 from index.sqlite.writer import SqliteWriter
 from processors.facts_publisher import FactsPublisher
 from processors.materializer import Materializer
+from processors.packing import Packing
 from processors.sequencer import LocalSubmitter, Sequencer
 from schemas.errors import IndexCorrupt, StrandlineError
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
@@ -81,6 +84,10 @@ class Engine:
             sequencer.start()
         self.submitter = LocalSubmitter(self._sequencers)
         self._tasks.append(asyncio.create_task(self._checkpoint_regularly(), name="checkpoint"))
+
+    def append_for_others(self, packs: PackStore) -> Append:
+        """Appends events of other processes; the bytes that these carry go to `packs`."""
+        return Packing(self._sequencers, packs).append
 
     def record_audit(self, payload: bytes) -> None:
         """Append a batch of request records to the topic `audit`."""

@@ -6,6 +6,8 @@ import sys
 from functools import partial
 
 from access.credentials import Root
+from blobs.local import LocalBlobs
+from bus.remote import Append
 from gateway.operations import OPERATIONS
 from processors.audit_search import search
 from processors.request_log import RequestLog
@@ -52,13 +54,17 @@ async def serve(settings: Settings) -> None:
         engine = Engine(settings, data)
         await engine.start()
         metrics = open_metrics(settings, data, settings.worker_count)
-        background = Background(settings, data, engine, metrics)
+        blobs = open_blobs(settings, data, engine.keys)
+        append = engine.append_for_others(blobs)
+        background = Background(settings, data, engine, append, metrics)
         await background.start()
         try:
+            await blobs.start()
             if settings.worker_count == 1:
-                await _serve_here(settings, data, engine, root, metrics, stopping)
+                await _serve_here(settings, data, engine, blobs, root, metrics, stopping)
             else:
-                await _serve_in_workers(settings, data, engine, root, lock, stopping)
+                await _serve_in_workers(settings, data, engine, append, root, lock, stopping)
+            await blobs.close()
         finally:
             await background.stop()
             await engine.stop()
@@ -68,12 +74,11 @@ async def _serve_here(
     settings: Settings,
     data: DataDir,
     engine: Engine,
+    blobs: LocalBlobs,
     root: Root,
     metrics: Metrics,
     stopping: asyncio.Event,
 ) -> None:
-    blobs = open_blobs(settings, data, engine.keys)
-    await blobs.start()
     services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
     request_log = RequestLog(engine.record_audit, audited=settings.audit)
     look_up = partial(search, data.audit) if settings.audit else None
@@ -88,13 +93,18 @@ async def _serve_here(
     await edge.stop(settings.drain_seconds)
     await request_log.stop()
     services.close()
-    await blobs.close()
 
 
 async def _serve_in_workers(
-    settings: Settings, data: DataDir, engine: Engine, root: Root, lock: int, stopping: asyncio.Event
+    settings: Settings,
+    data: DataDir,
+    engine: Engine,
+    append: Append,
+    root: Root,
+    lock: int,
+    stopping: asyncio.Event,
 ) -> None:
-    workers = Workers(settings, engine.submitter, engine.record_audit, lock)
+    workers = Workers(settings, append, engine.record_audit, lock)
     if not await _start_workers(workers, stopping):
         return
     tune_for_serving()

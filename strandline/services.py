@@ -28,13 +28,16 @@ GENERATION_FILE = "generation"
 STAMPS_FILE = "stamps"
 
 
-def open_blobs(settings: Settings, data: DataDir, keys: KeyRing, files: Files | None = None) -> LocalBlobs:
+def open_blobs(
+    settings: Settings, data: DataDir, keys: KeyRing, files: Files | None = None, carry_limit: int = 0
+) -> LocalBlobs:
     """The bytes of the data folder; call its start() before use and close() at the end. `files` is the
-    file layer: fault tests put their own in."""
+    file layer: fault tests put their own in. `carry_limit`: see LocalBlobs."""
     return LocalBlobs(
         data.blobs,
         keys,
         inline_limit=settings.inline_limit,
+        carry_limit=carry_limit,
         pack_limit=settings.pack_limit,
         fsync=not settings.unsafe_unsynced_large_objects,
         files=files,

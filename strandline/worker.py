@@ -23,6 +23,7 @@ from strandline.settings import Settings
 from strandline.trouble import trouble
 
 READY = b"ready"
+CARRY_LIMIT = 16 * 1024  # bytes of an object that go along with its event: a few more pages over the socket
 SETTINGS_VARIABLE = "STRANDLINE_WORKER_SETTINGS"
 ACCESS_VARIABLE = "STRANDLINE_ROOT_ACCESS_KEY"
 SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"
@@ -53,7 +54,7 @@ async def work(settings: Settings, connection: socket.socket, number: int) -> No
     data = DataDir(settings.data_dir)
     keys = open_key_ring(settings, data.keys)
     submitter = await connect_submitter(connection, lose_sequencer)
-    blobs = open_blobs(settings, data, keys)
+    blobs = open_blobs(settings, data, keys, carry_limit=CARRY_LIMIT)
     await blobs.start()
     services = EmbeddedServices(settings, data, submitter, blobs, keys)
     request_log = RequestLog(submitter.record, audited=settings.audit)

@@ -10,8 +10,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from bus.contract import Submitter
-from bus.remote import serve_worker
+from bus.remote import Append, serve_worker
 from schemas.errors import ConfigurationError
 from strandline.settings import Settings
 from strandline.worker import READY, environment_of
@@ -32,10 +31,10 @@ class Workers:
     """
 
     def __init__(
-        self, settings: Settings, submitter: Submitter, record_audit: Callable[[bytes], None], lock: int
+        self, settings: Settings, append: Append, record_audit: Callable[[bytes], None], lock: int
     ) -> None:
         self._settings = settings
-        self._submitter = submitter
+        self._append = append
         self._record_audit = record_audit
         self._lock = lock
         self._processes: dict[int, asyncio.subprocess.Process] = {}
@@ -93,7 +92,7 @@ class Workers:
             theirs.close()
         self._processes[number] = process
         try:
-            await serve_worker(ours, self._submitter, self._record_audit)
+            await serve_worker(ours, self._append, self._record_audit)
             assert process.stdout is not None
             line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
         except TimeoutError:

@@ -96,7 +96,9 @@ class S3Blobs:
             return seal_inline(self._keys, key_id, self._new_key(), data)
         return Manifest("file", (await self._store(key_id, data),))
 
-    async def put_soon(self, key_id: str, data: bytes) -> tuple[Manifest, Pending | None]:
+    async def put_soon(
+        self, key_id: str, data: bytes, *, sealed: bool = False
+    ) -> tuple[Manifest, Pending | None]:
         """As `put`: inline bytes are as durable as the event that carries them, others are in the zones."""
         return await self.put(key_id, data), None
 

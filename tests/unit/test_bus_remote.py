@@ -23,20 +23,20 @@ class Sequencer:
         self.recorded: list[bytes] = []
         self.released = asyncio.Event()
 
-    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+    def append(self, topic: str, payload: bytes) -> "asyncio.Future[Receipt]":
         self.taken.append(payload)
         if payload == b"full":
             raise StorageFull("no space left")
         if payload == b"unavailable":
             raise LogUnavailable("shutting down")
+        return asyncio.ensure_future(self._answer(payload))
+
+    async def _answer(self, payload: bytes) -> Receipt:
         if payload == b"bug":
             raise ZeroDivisionError
         if payload == b"never":
             await self.released.wait()
         return Receipt(len(payload), 7, version=payload[:8].decode())
-
-    def partitions(self, topic: str) -> int:
-        return 1
 
 
 @asynccontextmanager
@@ -44,7 +44,7 @@ async def pair() -> AsyncIterator[tuple[Sequencer, RemoteSubmitter, Callable[[],
     """A sequencer, a worker's submitter, what cuts them off, and the event of having noticed."""
     ours, theirs = socket.socketpair()
     sequencer, lost = Sequencer(), asyncio.Event()
-    transport = await serve_worker(ours, sequencer, sequencer.recorded.append)
+    transport = await serve_worker(ours, sequencer.append, sequencer.recorded.append)
     submitter = await connect_submitter(theirs, lost.set)
     try:
         yield sequencer, submitter, transport.close, lost

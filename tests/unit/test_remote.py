@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bus.remote import FRAME_LIMIT, RemoteSubmitter, connect_submitter, serve_worker
-from schemas.errors import LogUnavailable, StorageFull, StrandlineError, SubmitTimeout
+from schemas.errors import LogUnavailable, ServiceUnavailable, StorageFull, StrandlineError, SubmitTimeout
 from schemas.events import OBJECT_VERSIONS
 from schemas.receipts import Receipt
 
 
 class Log:
-    """A submitter that answers with the payload's length as seq, once it is allowed to."""
+    """Answers with the payload's length as seq, once it is allowed to."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -23,15 +23,17 @@ class Log:
         self.recorded: list[bytes] = []
         self.full = False
 
-    async def submit(self, topic: str, partition: int, payload: bytes) -> Receipt:
+    def append(self, topic: str, payload: bytes) -> "asyncio.Future[Receipt]":
+        if isinstance(self.error, LogUnavailable):
+            raise self.error
+        return asyncio.ensure_future(self._answer(payload))
+
+    async def _answer(self, payload: bytes) -> Receipt:
         self.taken.append(payload)
         await self.open.wait()
         if self.error is not None:
             raise self.error
         return Receipt(len(payload), 7, "", payload[:4].decode())
-
-    def partitions(self, topic: str) -> int:
-        return 1
 
     def record(self, payload: bytes) -> None:
         if self.full:
@@ -48,7 +50,7 @@ class Pair:
 
     async def open(self) -> None:
         ours, theirs = socket.socketpair()
-        self.server = await serve_worker(ours, self.log, self.log.record)
+        self.server = await serve_worker(ours, self.log.append, self.log.record)
         self.worker = await connect_submitter(theirs, self._count_loss)
 
     def _count_loss(self) -> None:
@@ -104,6 +106,7 @@ def test_large_events_arrive_whole() -> None:
     ("error", "expected"),
     [
         (LogUnavailable("no space"), LogUnavailable),
+        (ServiceUnavailable("a pack could not be written"), ServiceUnavailable),
         (SubmitTimeout("late"), SubmitTimeout),
         (StrandlineError("else"), SubmitTimeout),
         (KeyError("not ours"), SubmitTimeout),
@@ -139,7 +142,7 @@ def test_a_sequencer_that_dies_leaves_outcomes_unknown() -> None:
 def test_a_worker_that_dies_harms_no_other() -> None:
     async def scenario(pair: Pair) -> None:
         ours, theirs = socket.socketpair()
-        other = await serve_worker(ours, pair.log, pair.log.record)
+        other = await serve_worker(ours, pair.log.append, pair.log.record)
         dying = await connect_submitter(theirs, lambda: None)
         pair.log.open.clear()
         doomed = asyncio.ensure_future(dying.submit(OBJECT_VERSIONS, 0, b"dead"))
@@ -159,7 +162,7 @@ def test_a_worker_that_dies_harms_no_other() -> None:
 def test_half_a_frame_is_no_event() -> None:
     async def scenario(pair: Pair) -> None:
         ours, theirs = socket.socketpair()
-        await serve_worker(ours, pair.log, pair.log.record)
+        await serve_worker(ours, pair.log.append, pair.log.record)
         theirs.sendall((1000).to_bytes(4, "big") + b"half")
         theirs.close()
         await pair.submit(b"0001")
@@ -171,7 +174,7 @@ def test_half_a_frame_is_no_event() -> None:
 def test_a_frame_over_the_limit_ends_the_connection() -> None:
     async def scenario(pair: Pair) -> None:
         ours, theirs = socket.socketpair()
-        await serve_worker(ours, pair.log, pair.log.record)
+        await serve_worker(ours, pair.log.append, pair.log.record)
         theirs.setblocking(False)
         theirs.sendall((FRAME_LIMIT + 1).to_bytes(4, "big"))
         assert await asyncio.get_running_loop().sock_recv(theirs, 1) == b""
