@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from access.sigv4 import Verifier
 from access.tokens import TokenVerifier
+from access.trusted_proxies import TrustedProxies
 from gateway.app import Application
 from gateway.handlers import handlers
 from gateway.in_progress import InProgress
@@ -63,6 +64,7 @@ class HttpEdge:
         verifier = Verifier(identities, settings.region, domains=domains)
         self._metrics = metrics
         self._kms_keys = services.kms.keys
+        proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
         self._inside = InProgress(settings.max_requests)
         observe = _observer(metrics, request_log)
         s3 = Application(
@@ -86,11 +88,12 @@ class HttpEdge:
             roles=roles,
             hsts_seconds=settings.tls_hsts_seconds,
             look_up=look_up,
+            proxies=proxies,
         )
         connections = settings.max_requests + SPARE_CONNECTIONS
         self._tls = tls_files(settings)
         self._listeners = [
-            Listener(s3, parse_listen(settings.s3_listen), connections, self._tls),
+            Listener(s3, parse_listen(settings.s3_listen), connections, self._tls, proxies),
             Listener(rest, parse_listen(settings.api_listen), connections, self._tls),
         ]
         if settings.website_listen is not None and roles.query:
@@ -99,7 +102,7 @@ class HttpEdge:
                 request_log.access,
             )  # fmt: skip
             address = parse_listen(settings.website_listen)
-            self._listeners.append(Listener(website, address, connections, self._tls))
+            self._listeners.append(Listener(website, address, connections, self._tls, proxies))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

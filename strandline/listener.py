@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server as Granian
 
+from access.trusted_proxies import TrustedProxies
 from gateway.app import Application
 from gateway.http1.server import Server
 from gateway.website.application import Website
@@ -30,6 +31,8 @@ class Listener:
     """Serves `app` on one address, over TLS with `tls`. Several processes may share it (SO_REUSEPORT).
 
     connections  that are open at most
+    proxies      who is believed about the addresses of clients; None: nobody (the API's application has its
+                 own)
     """
 
     def __init__(
@@ -38,10 +41,12 @@ class Listener:
         address: ListenAddress,
         connections: int,
         tls: TlsFiles | None,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._app, self._address = app, address
         self._connections = connections
         self._tls = tls
+        self._proxies = proxies
         self._server: Serving | None = None
         self._running: set[asyncio.Task[None]] = set()
 
@@ -80,8 +85,9 @@ class Listener:
         if isinstance(self._app, Application | Website):
             context = None if tls is None or identity is None else tls.context(identity)
             return Server(
-                self._app.answer, host, port, connections=self._connections, backlog=BACKLOG, tls=context
-            )
+                self._app.answer, host, port, connections=self._connections, backlog=BACKLOG, tls=context,
+                proxies=self._proxies,
+            )  # fmt: skip
         arguments: dict[str, Any] = {}
         if tls is not None and identity is not None:
             arguments = files.enter_context(tls.arguments(identity))

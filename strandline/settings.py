@@ -7,6 +7,7 @@ generated from this model.
 import os
 import re
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -70,9 +71,23 @@ def _split(value: object) -> object:
     )
 
 
+def _checked_networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            network = ip_network(value)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is neither an address nor a CIDR block without host bits, like 10.0.0.0/8"
+            ) from None
+        if network.prefixlen == 0:
+            raise ValueError(f"{value!r} is everybody, and would let any client choose its address")
+    return values
+
+
 Size = Annotated[int, BeforeValidator(parse_size)]
 Listen = Annotated[str, AfterValidator(_checked_listen)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_checked_networks)]
 NO_FLAG: JsonDict = {"flag": False}  # secrets: a command line is readable by every user of the machine
 
 
@@ -166,6 +181,12 @@ class Settings(BaseSettings):
         default=(),
         description="Base domains for virtual-host style requests: with s3.example.org here, a request to "
         "photos.s3.example.org means the bucket photos. Several are separated by commas.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Proxies in front, as addresses or CIDR blocks (10.0.0.0/8, 2001:db8::1) with commas "
+        "between. Of their requests the client's address is the last one in X-Forwarded-For that is not one "
+        "of theirs: for aws:SourceIp, audit and access logs. Nobody else's X-Forwarded-For is believed.",
     )
     inline_limit: Size = Field(
         default=512,

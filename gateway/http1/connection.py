@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from access.trusted_proxies import TrustedProxies
 from gateway.http1.exchange import UNREAD_LIMIT, Bytes, Disconnected, Exchange
 from gateway.http1.head import TOO_MANY, Refusal, refusal
 from gateway.http1.reading import RequestReader, Unreadable
@@ -26,6 +27,8 @@ class Connection(asyncio.Protocol):
 
     full      the application has to wait before it sends more
     closed    nothing can be sent any more
+    source    who connected
+    proxies   who is believed about the client's address, where who connected is; else None
     deadline  when it ends unless the client does its part, on the loop's clock
     """
 
@@ -35,6 +38,7 @@ class Connection(asyncio.Protocol):
         self.loop = server.loop
         self.scheme = server.scheme
         self.source = ""
+        self.proxies: TrustedProxies | None = None
         self.full = False
         self.closed = False
         self.deadline = 0.0
@@ -54,6 +58,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(UNSENT_LIMIT, UNSENT_ENOUGH)
         self.source = (transport.get_extra_info("peername") or ("",))[0]
+        proxies = self._server.proxies
+        if proxies is not None and proxies.trusts(self.source):
+            self.proxies = proxies
         connected = transport.get_extra_info("socket")
         self._fd = -1 if self.scheme == "https" or connected is None else connected.fileno()
         if not self._server.add(self):

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from access.trusted_proxies import FORWARDED_FOR
 from gateway.http1.head import BODILESS, CHUNKED, CLOSE, CONTINUE, KEEP_ALIVE, Headers, answer_head
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Exchange:
     head_bytes    of names and values together
     ascii         whether all values are
     version       of HTTP: "1.1" or "1.0"
-    source        the client's address
+    source        the client's address; of a trusted proxy's request what the proxy tells
 
     Called, it gives the whole body; iterated, the pieces of it as they come. Both raise Disconnected, and ask
     a client for its body that waits to be asked ("Expect: 100-continue").
@@ -51,6 +52,8 @@ class Exchange:
         self.head_bytes, self.ascii = head_bytes, ascii
         self.version, self.keep_alive = version, keep_alive
         self.source, self.scheme = connection.source, connection.scheme
+        if connection.proxies is not None:
+            self.source = connection.proxies.client(self.source, headers.get(FORWARDED_FOR, ""))
         self._connection = connection
         self._pieces: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 
+from access.trusted_proxies import TrustedProxies
 from gateway.http1.connection import Answer, Connection
 
 HEAD_SECONDS = 60.0  # for a client to complete the head of its next request
@@ -16,6 +17,7 @@ class Server:
 
     connections  that are open at most; more are told to slow down
     tls          the context of connections over TLS; None serves plain HTTP
+    proxies      who is believed about the addresses of clients; None: nobody
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class Server:
         connections: int = 1024,
         backlog: int = 1024,
         tls: ssl.SSLContext | None = None,
+        proxies: TrustedProxies | None = None,
         head_seconds: float = HEAD_SECONDS,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
@@ -34,6 +37,7 @@ class Server:
         self._host, self._port = host, port
         self._limit, self._backlog, self._tls = connections, backlog, tls
         self.scheme = "http" if tls is None else "https"
+        self.proxies = proxies
         self.head_seconds, self.linger_seconds = head_seconds, linger_seconds
         self.stopping = False
         self._connections: set[Connection] = set()

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from access.sigv4 import Verifier
+from access.trusted_proxies import TrustedProxies
 from gateway.app import Observe
 from gateway.iam.port import QueryPort
 from gateway.in_progress import InProgress
@@ -41,6 +42,7 @@ def create_app(
     roles: Roles = BOTH,
     hsts_seconds: int = 0,
     look_up: LookUp | None = None,
+    proxies: TrustedProxies | None = None,
 ) -> FastAPI:
     """The ASGI application of the API port.
 
@@ -54,6 +56,7 @@ def create_app(
     roles     of this process: requests of another role are refused
     hsts_seconds  how long browsers may use HTTPS only; 0 says nothing
     look_up   searches the audit trail; None: there is none here
+    proxies   who is believed about the addresses of clients; None: nobody
     """
     app = FastAPI(
         title="Strandline", version=version, docs_url=None, redoc_url=None, openapi_url=None,
@@ -82,6 +85,7 @@ def create_app(
         identities=services.identities,
         roles=roles,
         hsts_seconds=hsts_seconds,
+        proxies=proxies,
     )
     return app
 

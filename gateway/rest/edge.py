@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access.claim import claimed_access_key
+from access.trusted_proxies import FORWARDED_FOR, TrustedProxies
 from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
 from gateway.iam.answers import unavailable
@@ -26,6 +27,7 @@ from schemas.ids import uuid7
 
 log = logging.getLogger("strandline.rest")
 
+_FORWARDED_FOR = FORWARDED_FOR.encode()
 DOCUMENTATION = ("/docs", "/openapi.json")
 
 
@@ -42,6 +44,7 @@ class Edge:
         identities: FreshIdentities,
         roles: Roles = BOTH,
         hsts_seconds: int = 0,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._app = app
         self._health = health
@@ -50,6 +53,7 @@ class Edge:
         self._roles = roles
         self._identities = identities
         self._pace = pace
+        self._proxies = proxies
         self._always = [(name.encode(), value.encode()) for name, value in hsts_headers(hsts_seconds)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,8 +61,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        client = scope.get("client")
-        progress = scope[STATE] = Progress(uuid7(), client[0] if client else "")
+        progress = scope[STATE] = Progress(uuid7(), self._source(scope))
         self._inside.count += 1
         try:
             await self._answer(scope, receive, send, progress)
@@ -72,6 +75,15 @@ class Edge:
                 progress.principal.access_key or (_claimed_key(scope) if progress.error else ""),
                 _header(scope, b"user-agent"),
             )  # fmt: skip
+
+    def _source(self, scope: Scope) -> str:
+        """The client's address; of a trusted proxy's request what the proxy tells."""
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        if self._proxies is None:
+            return peer
+        told = [value.decode("latin-1") for name, value in scope["headers"] if name == _FORWARDED_FOR]
+        return self._proxies.client(peer, ",".join(told))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, progress: Progress) -> None:
         async def counted_receive() -> Message:
