@@ -142,15 +142,23 @@ async def _at_once(request: Request, length: int) -> bytes:
         return b""
     if length > ONE_WAIT_BYTES:
         return b"".join([piece async for piece in _stream(request, length)])
+    data = await _small(request)
+    request.received = len(data)
+    if len(data) != length:
+        raise _incomplete(length, len(data))
+    return data
+
+
+async def _small(request: Request) -> bytes:
+    here: bytes | None = request.body.here()
+    if here is not None:
+        return here
     try:
         data: bytes = await request.services.patience.wait(request.body())
     except TimeoutError:
         raise RequestTimeout() from None
     except Disconnected:
         raise IncompleteBody() from None
-    request.received = len(data)
-    if len(data) != length:
-        raise _incomplete(length, len(data))
     return data
 
 

@@ -37,6 +37,9 @@ class Body:
     async def __call__(self) -> bytes:
         return self.data
 
+    def here(self) -> bytes:
+        return self.data
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self.data), 300_000):
             yield self.data[start : start + 300_000]

@@ -34,7 +34,8 @@ class Exchange:
     version       of HTTP: "1.1" or "1.0"
     source        the client's address; of a trusted proxy's request what the proxy tells
 
-    Called, it gives the whole body; iterated, the pieces of it as they come. Both raise Disconnected, and ask
+    Called, it gives the whole body (`here`: if that takes no waiting); iterated, the pieces of it as they
+    come. Both raise Disconnected, and ask
     a client for its body that waits to be asked ("Expect: 100-continue").
     """
 
@@ -72,13 +73,25 @@ class Exchange:
         """The whole body."""
         pieces: list[bytes] = []
         while True:
-            if self._pieces:
-                pieces += self._pieces
-                self._pieces.clear()
-                self._connection.taken(self, self.buffered)
+            pieces += self._take()
             if self.complete:
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             await self._more()
+
+    def here(self) -> bytes | None:
+        """The whole body when all of it has come, as that of a small request mostly has; else None."""
+        if not self.complete:
+            return None
+        pieces = self._take()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take(self) -> list[bytes]:
+        """The pieces that wait to be read."""
+        pieces = list(self._pieces)
+        if pieces:
+            self._pieces.clear()
+            self._connection.taken(self, self.buffered)
+        return pieces
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
