@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+import bus.remote
 from bus.remote import FRAME_LIMIT, RemoteSubmitter, connect_submitter, serve_worker
 from schemas.errors import LogUnavailable, ServiceUnavailable, StorageFull, StrandlineError, SubmitTimeout
 from schemas.events import OBJECT_VERSIONS
@@ -134,6 +135,8 @@ def test_a_sequencer_that_dies_leaves_outcomes_unknown() -> None:
         assert pair.lost == 1
         with pytest.raises(LogUnavailable, match="gone"):
             await pair.submit(b"late")
+        with pytest.raises(LogUnavailable):
+            pair.worker.record(b"late")
         pair.log.open.set()
 
     run(scenario)
@@ -206,5 +209,45 @@ def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
         assert (await pair.submit(b"next")).version == "next"
         assert isinstance(pair.worker, RemoteSubmitter)
         assert not pair.worker._waiting
+
+    run(scenario)
+
+
+def test_silence_ends_in_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus.remote, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(bus.remote, "SWEEP_SECONDS", 0.02)
+
+    async def scenario(pair: Pair) -> None:
+        pair.log.open.clear()
+        with pytest.raises(SubmitTimeout):
+            await pair.submit(b"late")
+        pair.log.open.set()  # its late answer is nobody's
+        monkeypatch.setattr(bus.remote, "ANSWER_SECONDS", 30.0)
+        assert (await pair.submit(b"next")).version == "next"
+
+    run(scenario)
+
+
+def test_waiting_events_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus.remote, "WAITING_LIMIT", 3)
+
+    async def scenario(pair: Pair) -> None:
+        pair.log.open.clear()
+        waiting = [pair.submit(b"wait") for _ in range(3)]
+        await until(lambda: len(pair.log.taken) == 3)
+        with pytest.raises(LogUnavailable):
+            await pair.submit(b"more")
+        pair.log.open.set()
+        assert [receipt.version for receipt in await asyncio.gather(*waiting)] == ["wait"] * 3
+
+    run(scenario)
+
+
+def test_audit_records_go_one_way() -> None:
+    async def scenario(pair: Pair) -> None:
+        pair.worker.record(b"a")
+        pair.worker.record(b"b")
+        await until(lambda: len(pair.log.recorded) == 2)
+        assert pair.log.recorded == [b"a", b"b"]
 
     run(scenario)
