@@ -148,13 +148,23 @@ class Kms:
         tags: Mapping[str, str] | None = None,
         manager: str = "CUSTOMER",
     ) -> KmsKey:
-        moment = self._now()
-        key = KmsKey(
-            str(uuid.uuid4()), self.account, moment, (self._material(moment),), description,
-            tags=dict(tags or {}), manager=manager,
-        )  # fmt: skip
+        key = self.draft(description, tags, manager)
         self.keys.add(key)
         return key
+
+    def draft(
+        self,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        manager: str = "CUSTOMER",
+        policy: str = "",
+    ) -> KmsKey:
+        """A key that is not kept yet."""
+        moment = self._now()
+        return KmsKey(
+            str(uuid.uuid4()), self.account, moment, (self._material(moment),), description,
+            policy=policy, tags=dict(tags or {}), manager=manager,
+        )  # fmt: skip
 
     def key_of_s3(self) -> KmsKey:
         """The key that S3 uses unless another is named; made when it is first needed."""

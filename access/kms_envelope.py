@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from access.kms import Kms
 from access.kms_ciphertext import canonical
 from access.kms_keys import KmsKey, KmsKeys
+from access.kms_policies import KeyPolicies
 from access.object_keys import OBJECT_KEY_BYTES, Protection
 from schemas.errors import BlobCorrupt, KmsIncorrectKey, KmsInvalidCiphertext
 from schemas.rows import Encryption
@@ -56,11 +57,13 @@ class BucketKey(NamedTuple):
 class KmsEnvelope:
     """Object keys under the KMS. Raises KmsError in one of its kinds where the KMS refuses.
 
-    region  of the store: what ARNs of keys are made of
+    region    of the store: what ARNs of keys are made of
+    policies  of the keys
     """
 
     def __init__(self, keys: KmsKeys, region: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self.keys, self.region = keys, region
+        self.policies = KeyPolicies(region)
         self._now = now
         self._bucket_keys: dict[tuple[str, str, int], BucketKey] = {}
 

@@ -9,6 +9,7 @@ from gateway.encryption_headers import (
     require_secure,
     source_key_asked,
 )
+from gateway.kms_permission import Asked as AskedOfKms
 from gateway.kms_permission import Through, check_kms
 from gateway.request import Request
 from schemas.configurations.encryption import ENCRYPTION, EncryptionRule
@@ -88,7 +89,8 @@ async def protection(request: Request, bucket: Bucket, place: Place, asked: Aske
 def _check(request: Request, action: str, arn: str, context: dict[str, str]) -> None:
     """Whether the caller may do that with a key of the KMS. Raises AccessDenied, KmsNotFound."""
     through = Through(request.source, request.scheme == "https", "s3")
-    check_kms(request.services, request.principal, action, arn, through, context)
+    asked = AskedOfKms(action, context)
+    check_kms(request.services, request.principal, asked, arn, through)
 
 
 async def unlock(request: Request, version: ObjectVersion) -> ObjectVersion:

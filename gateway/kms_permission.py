@@ -1,10 +1,11 @@
 """Who may use which key of the KMS: the one place that decides it.
 
-Every key has the default key policy so far: it is its account's, whose root may do everything with it and
-whose users and roles what their own policies allow. The key that S3 makes for an account is open, through S3,
-to everybody in the account, as the key that AWS manages is.
+The key's policy opens it, to accounts (whose own policies say further to whom) or to users and roles by name;
+nothing else does, not even its account's root. Its policy until another is put lets the account decide.
+Callers of other accounts need their own account's policies besides, and may never change a key.
 
-Source: AWS KMS Developer Guide, "Default key policy", "AWS managed keys" and "Condition keys for AWS KMS".
+Source: AWS KMS Developer Guide, "Key policies", "Allowing users in other accounts to use a KMS key",
+"Condition keys for AWS KMS" and "Permissions reference".
 """
 
 from collections.abc import Mapping
@@ -13,8 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from access.evaluation.caller import Caller, session_values
-from access.evaluation.decide import Target, decide
-from access.evaluation.policy import compile_policy
+from access.evaluation.decide import NOT_BY_OWN, NOT_OPENED, Decision, Target, decide
+from access.evaluation.policy import Policy
 from access.identity import Principal
 from access.kms_envelope import key_account
 from access.kms_keys import KmsKey
@@ -23,21 +24,18 @@ from gateway.authorization.refusal import refusal
 from gateway.request import Services
 from schemas.errors import AccessDenied
 
+# What callers of other accounts can do with a key; "Cross-account use: Yes" in the API Reference.
+ACROSS_ACCOUNTS = frozenset({
+    "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+    "GetKeyRotationStatus", "ReEncryptFrom", "ReEncryptTo",
+})  # fmt: skip
 _CONTEXT = "kms:encryptioncontext:"
-_MANAGED = compile_policy(
-    {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": [
-                "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey",
-            ],
-            "Resource": "*",
-        },
-    },
-    "the policy of the key that S3 made",
-)  # fmt: skip
+_OF_EVERY_KEY = {
+    "kms:keyorigin": ("AWS_KMS",),
+    "kms:keyspec": ("SYMMETRIC_DEFAULT",),
+    "kms:keyusage": ("ENCRYPT_DECRYPT",),
+    "kms:multiregion": ("false",),
+}
 
 
 class Through(NamedTuple):
@@ -53,12 +51,24 @@ class Through(NamedTuple):
     service: str = ""
 
 
+class Asked(NamedTuple):
+    """What a request asks of a key.
+
+    action   without the service
+    context  the encryption context
+    keys     further condition keys of this request, in lower case
+    """
+
+    action: str
+    context: Mapping[str, str] = {}
+    keys: Mapping[str, tuple[str, ...]] = {}
+
+
 class KmsConditions(msgspec.Struct, gc=False):
     """Condition keys of a request to the KMS, as access.evaluation asks for them.
 
     owner    the account of the key
     tags     of the key
-    context  the encryption context
     """
 
     caller: Caller
@@ -66,7 +76,7 @@ class KmsConditions(msgspec.Struct, gc=False):
     region: str
     owner: str
     tags: Mapping[str, str]
-    context: Mapping[str, str]
+    asked: Asked
 
     @property
     def source(self) -> str:
@@ -87,9 +97,11 @@ class KmsConditions(msgspec.Struct, gc=False):
             service = self.through.service
             return (f"{service}.{self.region}.amazonaws.com",) if service else None
         if key == "kms:encryptioncontextkeys":
-            return tuple(self.context) or None
+            return tuple(self.asked.context) or None
         if key.startswith(_CONTEXT):
-            return named(self.context, key.removeprefix(_CONTEXT))
+            return named(self.asked.context, key.removeprefix(_CONTEXT))
+        if key.startswith("kms:"):
+            return self.asked.keys.get(key) or _OF_EVERY_KEY.get(key)
         kind, _, name = key.partition("/")
         tags = {"aws:principaltag": self.caller.tags, "aws:resourcetag": self.tags}.get(kind)
         if tags is None or not name:
@@ -97,43 +109,54 @@ class KmsConditions(msgspec.Struct, gc=False):
         return named(tags, name)
 
 
-def check_kms(
-    services: Services,
-    principal: Principal,
-    action: str,
-    arn: str,
-    through: Through,
-    context: Mapping[str, str] = {},
-) -> None:
+def check_kms(services: Services, principal: Principal, asked: Asked, arn: str, through: Through) -> None:
     """Whether the caller may do that with the key of that ARN. Raises AccessDenied, KmsNotFound."""
-    account = key_account(arn)
-    if not principal.account or principal.account != account:
-        raise AccessDenied(
-            f"User: {principal.arn or 'anonymous'} is not authorized to perform: kms:{action} on resource: "
-            f"{arn} because no resource-based policy allows the kms:{action} action"
-        )
-    _ask(services, principal, action, arn, through, context, services.kms.kms(account).find(arn))
+    _check_signed(principal, asked, arn)
+    key = services.kms.kms(key_account(arn)).find(arn)
+    decision = decide_kms(services, principal, asked, key, through)
+    if not decision.allowed:
+        raise AccessDenied(refusal(principal.arn, f"kms:{asked.action}", arn, _told(decision)))
+
+
+def decide_kms(
+    services: Services, principal: Principal, asked: Asked, key: KmsKey, through: Through,
+    policy: Policy | None = None,
+) -> Decision:  # fmt: skip
+    """Whether the caller may do that with the key, under the policy that it has or another one."""
+    own = principal.account == key.account
+    if not own and asked.action not in ACROSS_ACCOUNTS:
+        return NOT_OPENED
+    caller = services.callers.caller(principal)
+    keys = KmsConditions(caller, through, services.region, key.account, key.tags, asked)
+    opens = services.kms.policies.of(key) if policy is None else policy
+    target = Target(principal.id if own else "", (opens,), by_policy=True)
+    return decide(caller, f"kms:{asked.action.lower()}", services.kms.arn(key), keys, target)
 
 
 def check_kms_account(
-    services: Services, principal: Principal, action: str, through: Through, resource: str = "*"
+    services: Services, principal: Principal, asked: Asked, through: Through, resource: str = "*"
 ) -> None:
     """Whether the caller may do that in its own account, with no key or with one of its aliases.
     Raises AccessDenied."""
-    if not principal.account:
-        raise AccessDenied(f"User: anonymous is not authorized to perform: kms:{action}")
-    _ask(services, principal, action, resource, through, {}, None)
-
-
-def _ask(
-    services: Services, principal: Principal, action: str, resource: str, through: Through,
-    context: Mapping[str, str], key: KmsKey | None,
-) -> None:  # fmt: skip
+    _check_signed(principal, asked, resource)
     caller = services.callers.caller(principal)
-    tags = key.tags if key is not None else {}
-    keys = KmsConditions(caller, through, services.region, principal.account, tags, context)
-    managed = key is not None and key.manager == "AWS" and bool(through.service)
-    target = Target(principal.id, (_MANAGED,) if managed else ())
-    decision = decide(caller, f"kms:{action.lower()}", resource, keys, target)
+    keys = KmsConditions(caller, through, services.region, principal.account, {}, asked)
+    decision = decide(caller, f"kms:{asked.action.lower()}", resource, keys, Target(principal.id))
     if not decision.allowed:
-        raise AccessDenied(refusal(principal.arn, f"kms:{action}", resource, decision))
+        raise AccessDenied(refusal(principal.arn, f"kms:{asked.action}", resource, decision))
+
+
+def _check_signed(principal: Principal, asked: Asked, resource: str) -> None:
+    if not principal.account:
+        raise AccessDenied(
+            f"User: anonymous is not authorized to perform: kms:{asked.action} on resource: {resource}"
+        )
+
+
+def _told(decision: Decision) -> Decision:
+    """As the KMS tells it: callers of other accounts, too, learn which side does not allow it."""
+    if decision is NOT_OPENED:
+        return msgspec.structs.replace(decision, source="resource-based policy")
+    if decision is NOT_BY_OWN:
+        return msgspec.structs.replace(decision, source="identity-based policy")
+    return decision

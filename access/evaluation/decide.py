@@ -71,6 +71,10 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         return f"{self.policy}, statement {self.statement.place}{sid}"
 
 
+NOT_OPENED = Decision(False, reason="The account that owns the resource does not allow it to this caller.")
+NOT_BY_OWN = Decision(
+    False, reason="No policy of the caller's own allows it, which access across accounts needs."
+)
 OWNER = Decision(True, reason="The caller is the root of the account that owns the resource.")
 
 
@@ -88,9 +92,9 @@ def decide(caller: Caller, action: str, resource: str, context: Context, target:
     if caller.principal.id == target.owner:
         return _within(caller, ask, own, named, theirs, target)
     if theirs is None:
-        return _nothing("The account that owns the resource does not allow it to this caller.")
+        return NOT_OPENED
     if own is None:
-        return _nothing("No policy of the caller's own allows it, which access across accounts needs.")
+        return NOT_BY_OWN
     return _limited(caller, ask) or theirs
 
 

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from access.evaluation.decide import Decision
+from access.evaluation.policy import Policy
 from access.identity import Principal
 from access.kms import S3_ALIAS, Kms
 from access.kms_keys import KmsKey
-from gateway.kms_permission import Through, check_kms, check_kms_account
+from gateway.kms_permission import Asked, Through, check_kms, check_kms_account, decide_kms
 from gateway.request import Services
 from schemas.errors import AccessDenied, KmsValidation
 
@@ -44,30 +46,54 @@ class Call:
     def kms(self) -> Kms:
         return self.services.kms.kms(self.principal.account)
 
-    def key(self, name: str, context: Mapping[str, str] = {}, action: str = "") -> KmsKey:
+    def key(
+        self,
+        name: str,
+        context: Mapping[str, str] = {},
+        action: str = "",
+        asked: Mapping[str, tuple[str, ...]] = {},
+    ) -> KmsKey:
         """The key that is named, if the caller may do this with it, or the action given. Raises KmsNotFound,
         AccessDenied."""
-        key = self.kms.key_of_s3() if name == S3_ALIAS else self.kms.find(name)
-        self.check(key, context, action)
+        key = self._find(name)
+        if "alias/" in name:
+            asked = {**asked, "kms:requestalias": (name[name.index("alias/") :],)}
+        self.check(key, context, action, asked)
         return key
 
-    def check(self, key: KmsKey, context: Mapping[str, str] = {}, action: str = "") -> None:
-        """Raises AccessDenied."""
-        arn = self.kms.arn(key)
-        check_kms(self.services, self.principal, action or self.action, arn, self.through, context)
+    def _find(self, name: str) -> KmsKey:
+        return self.kms.key_of_s3() if name == S3_ALIAS else self.kms.find(name)
 
-    def check_account(self, resource: str = "*", action: str = "") -> None:
+    def check(
+        self,
+        key: KmsKey,
+        context: Mapping[str, str] = {},
+        action: str = "",
+        asked: Mapping[str, tuple[str, ...]] = {},
+    ) -> None:
+        """Raises AccessDenied."""
+        question = Asked(action or self.action, context, asked)
+        check_kms(self.services, self.principal, question, self.kms.arn(key), self.through)
+
+    def decide(self, key: KmsKey, action: str, policy: Policy) -> Decision:
+        """Whether the caller could do that with the key if it had that policy."""
+        return decide_kms(self.services, self.principal, Asked(action), key, self.through, policy)
+
+    def check_account(
+        self, resource: str = "*", action: str = "", asked: Mapping[str, tuple[str, ...]] = {}
+    ) -> None:
         """Whether the caller may do this, or the action given, without a key or with an alias.
         Raises AccessDenied."""
-        check_kms_account(self.services, self.principal, action or self.action, self.through, resource)
+        question = Asked(action or self.action, keys=asked)
+        check_kms_account(self.services, self.principal, question, self.through, resource)
 
-    def own_key(self, name: str) -> KmsKey:
+    def own_key(self, name: str, asked: Mapping[str, tuple[str, ...]] = {}) -> KmsKey:
         """As `key`, to change it: keys that services made for an account stay as they are.
         Raises AccessDenied for those too."""
-        key = self.key(name)
-        if key.manager != "CUSTOMER":
+        key = self._find(name)
+        if key.manager != "CUSTOMER" and key.account == self.principal.account:
             raise AccessDenied(f"{self.kms.arn(key)} is managed by the store: it cannot be changed")
-        return key
+        return self.key(name, asked=asked)
 
 
 def page(

@@ -1,12 +1,12 @@
 """Actions that make, show and change keys. Source: AWS KMS API Reference."""
 
-import json
 from typing import Literal
 
 from access.kms import DEFAULT_ROTATION_DAYS
 from access.kms_keys import KmsKey
 from gateway.kms.call import Action, Answer, Call, Input, KeyInput, PageInput, page
-from schemas.errors import KmsNotFound, KmsValidation
+from gateway.kms.policies import BYPASS, check_new_policy
+from schemas.errors import KmsValidation
 
 TAGS_LIMIT = 50
 
@@ -24,6 +24,8 @@ class CreateInput(Input, frozen=True):
     customer_master_key_spec: Literal["SYMMETRIC_DEFAULT"] = "SYMMETRIC_DEFAULT"
     origin: Literal["AWS_KMS"] = "AWS_KMS"
     multi_region: Literal[False] = False
+    policy: str = ""
+    bypass_policy_lockout_safety_check: bool = False
 
 
 class DescriptionInput(Input, frozen=True):
@@ -55,11 +57,6 @@ class UntagInput(Input, frozen=True):
     tag_keys: tuple[str, ...]
 
 
-class PolicyInput(Input, frozen=True):
-    key_id: str
-    policy_name: str = "default"
-
-
 def described(call: Call, key: KmsKey) -> Answer:
     """KeyMetadata."""
     state = "PendingDeletion" if key.deletion_at else "Enabled" if key.enabled else "Disabled"
@@ -85,9 +82,14 @@ def described(call: Call, key: KmsKey) -> Answer:
 
 
 def create_key(call: Call, asked: CreateInput) -> Answer:
+    bypass = asked.bypass_policy_lockout_safety_check
+    call.check_account(asked={BYPASS: (str(bypass).lower(),)})
     if asked.tags:
         call.check_account(action="TagResource")
-    key = call.kms.create(asked.description, tags=_tags({}, asked.tags))
+    key = call.kms.draft(asked.description, tags=_tags({}, asked.tags), policy=asked.policy)
+    if asked.policy:
+        check_new_policy(call, key, asked.policy, bypass)
+    call.kms.keys.add(key)
     return {"KeyMetadata": described(call, key)}
 
 
@@ -191,31 +193,6 @@ def list_resource_tags(call: Call, asked: KeyPageInput) -> Answer:
     return page(tags, asked, "Tags", lambda tag: tag[0], lambda tag: {"TagKey": tag[0], "TagValue": tag[1]})
 
 
-def get_key_policy(call: Call, asked: PolicyInput) -> Answer:
-    """What holds for every key so far: it is its account's."""
-    key = call.key(asked.key_id)
-    _check_policy_name(asked.policy_name)
-    statement = {
-        "Sid": "Enable IAM User Permissions",
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{key.account}:root"},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
-    document = {"Version": "2012-10-17", "Id": "key-default-1", "Statement": [statement]}
-    return {"Policy": json.dumps(document), "PolicyName": "default"}
-
-
-def list_key_policies(call: Call, asked: KeyPageInput) -> Answer:
-    call.key(asked.key_id)
-    return page(["default"], asked, "PolicyNames", str, str)
-
-
-def _check_policy_name(name: str) -> None:
-    if name != "default":
-        raise KmsNotFound(f"No such policy exists: {name!r}; the only one is 'default'")
-
-
 def _tags(held: dict[str, str], given: tuple[Tag, ...]) -> dict[str, str]:
     tags = {**held, **{tag.tag_key: tag.tag_value for tag in given}}
     if len(tags) > TAGS_LIMIT or any(not 1 <= len(n) <= 128 or len(v) > 256 for n, v in tags.items()):
@@ -227,15 +204,13 @@ def _tags(held: dict[str, str], given: tuple[Tag, ...]) -> dict[str, str]:
 
 ACTIONS = {
     "CancelKeyDeletion": Action(KeyInput, cancel_key_deletion, changes=True),
-    "CreateKey": Action(CreateInput, create_key, changes=True, of_account=True),
+    "CreateKey": Action(CreateInput, create_key, changes=True),
     "DescribeKey": Action(KeyInput, describe_key),
     "DisableKey": Action(KeyInput, disable_key, changes=True),
     "DisableKeyRotation": Action(KeyInput, disable_key_rotation, changes=True),
     "EnableKey": Action(KeyInput, enable_key, changes=True),
     "EnableKeyRotation": Action(RotationInput, enable_key_rotation, changes=True),
-    "GetKeyPolicy": Action(PolicyInput, get_key_policy),
     "GetKeyRotationStatus": Action(KeyInput, get_key_rotation_status),
-    "ListKeyPolicies": Action(KeyPageInput, list_key_policies),
     "ListKeyRotations": Action(KeyPageInput, list_key_rotations),
     "ListKeys": Action(PageInput, list_keys, of_account=True),
     "ListResourceTags": Action(KeyPageInput, list_resource_tags),

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from access.identity import Identities
 from access.sigv4 import Verifier
 from gateway.errors import INTERNAL, s3_error
-from gateway.kms import aliases, cryptography, keys
+from gateway.kms import aliases, cryptography, keys, policies
 from gateway.kms.call import Answer, Call
 from gateway.kms_permission import Through
 from gateway.request import Services
@@ -23,7 +23,7 @@ from schemas import errors
 
 TARGET = "trentservice"
 TYPE = "application/x-amz-json-1.1"
-ACTIONS = {**aliases.ACTIONS, **cryptography.ACTIONS, **keys.ACTIONS}
+ACTIONS = {**aliases.ACTIONS, **cryptography.ACTIONS, **keys.ACTIONS, **policies.ACTIONS}
 
 # Names of AWS's common errors, for what is no error of the KMS itself.
 COMMON: dict[type[Exception], tuple[str, int]] = {
@@ -35,6 +35,8 @@ COMMON: dict[type[Exception], tuple[str, int]] = {
     errors.AuthorizationHeaderMalformed: ("IncompleteSignatureException", 400),
     errors.AccessDenied: ("AccessDeniedException", 400),
     errors.EntityTooLarge: ("RequestEntityTooLargeException", 413),
+    errors.LimitExceeded: ("LimitExceededException", 400),
+    errors.MalformedPolicyDocument: ("MalformedPolicyDocumentException", 400),
     errors.RequestTimeout: ("RequestExpired", 400),
     msgspec.ValidationError: ("ValidationException", 400),
     msgspec.DecodeError: ("SerializationException", 400),

@@ -189,8 +189,8 @@ def test_what_is_wrong_with_a_request(store: Store, server: Server, kms: Any, ke
             kms.describe_key(KeyId=name)
     with refused("InvalidSignatureException", 400):
         client(store, server, "wrong-secret").list_keys()
-    with refused("ValidationException", 400):
-        kms.create_key(Policy="{}")  # it would be ignored
+    with refused("MalformedPolicyDocumentException", 400):
+        kms.create_key(Policy="{}")
     with refused("ValidationException", 400):
         kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
     with refused("UnknownOperationException", 400):

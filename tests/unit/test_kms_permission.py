@@ -16,7 +16,7 @@ from access.keyring import KeyRing
 from access.kms_envelope import KmsEnvelope
 from gateway.kms.call import Call
 from gateway.kms.port import ACTIONS, KmsPort
-from gateway.kms_permission import Through, check_kms
+from gateway.kms_permission import Asked, Through, check_kms
 from schemas.errors import AccessDenied
 
 ACCOUNT, OTHER = "1" * 12, "2" * 12
@@ -54,7 +54,7 @@ def test_strangers_and_nobody_use_no_key(port: Port) -> None:
     arn = port.call(ROOT, "CreateKey")["KeyMetadata"]["Arn"]
     for principal in (STRANGER, ANONYMOUS):
         with pytest.raises(AccessDenied, match="kms:Decrypt"):
-            check_kms(port.services, principal, "Decrypt", arn, HERE)
+            check_kms(port.services, principal, Asked("Decrypt"), arn, HERE)
     blob = port.call(ROOT, "Encrypt", KeyId=arn, Plaintext=b"x")["CiphertextBlob"]
     for action, parameters in (
         ("DescribeKey", {"KeyId": arn}),
@@ -82,7 +82,7 @@ def test_every_action_asks(port: Port) -> None:
     given = {
         "AliasName": "alias/one", "TargetKeyId": arn, "KeyId": arn, "DestinationKeyId": arn,
         "CiphertextBlob": blob, "Plaintext": b"x", "NumberOfBytes": 32, "Description": "d", "Tags": [],
-        "TagKeys": [],
+        "TagKeys": [], "Policy": "{}",
     }  # fmt: skip
     for action, one in ACTIONS.items():
         fields = {field.encode_name: field.required for field in msgspec.structs.fields(one.input)}
