@@ -36,7 +36,11 @@ class Material(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class KmsGrant(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A right to a key, given to a principal without a policy."""
+    """A right to a key, given to a principal without a policy.
+
+    grantee, retiring  ARNs: who has it, and who may give it back
+    issuer             the account that gave it
+    """
 
     grant_id: str
     grantee: str
@@ -45,6 +49,8 @@ class KmsGrant(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str = ""
     context_subset: dict[str, str] = {}
     context_equals: dict[str, str] = {}
+    retiring: str = ""
+    issuer: str = ""
 
 
 class KmsKey(msgspec.Struct, frozen=True, array_like=True, gc=False):

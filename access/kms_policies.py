@@ -10,7 +10,7 @@ from typing import Any
 
 from access.evaluation.policy import Policy, compile_policy
 from access.identity_policy import check_resource_policy
-from access.kms_keys import KmsKey
+from access.kms_keys import KmsGrant, KmsKey
 from access.policy_document import statements, texts
 from schemas.errors import LimitExceeded, MalformedPolicyDocument
 from schemas.recent import Recent
@@ -49,6 +49,26 @@ class KeyPolicies:
         if known is None:
             known = compile_policy(self.text(key), f"the policy of key {key.key_id}")
             self._compiled.put((key.key_id, key.policy), known)
+        return known
+
+    def of_grant(self, grant: KmsGrant) -> Policy:
+        """What a grant says, but for its constraints."""
+        operations = [f"kms:{operation}" for operation in grant.operations]
+        return self._allowing(f"grant {grant.grant_id}", [grant.grantee], operations)
+
+    def of_retiring(self, grant: KmsGrant) -> Policy:
+        """Who may retire a grant because of what it is to them: its retiring principal and its issuer."""
+        principals = [name for name in (grant.retiring, grant.issuer) if name]
+        return self._allowing(f"retiring grant {grant.grant_id}", principals, ["kms:RetireGrant"])
+
+    def _allowing(self, name: str, principals: list[str], actions: list[str]) -> Policy:
+        known = self._compiled.get((name, ""))
+        if known is None:
+            statement = {
+                "Effect": "Allow", "Principal": {"AWS": principals}, "Action": actions, "Resource": "*",
+            }  # fmt: skip
+            known = compile_policy({"Version": "2012-10-17", "Statement": statement}, name)
+            self._compiled.put((name, ""), known)
         return known
 
 

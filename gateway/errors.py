@@ -87,6 +87,10 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     ),
     errors.KmsAlreadyExists: S3Error("KMS.AlreadyExistsException", 400, "The alias already exists."),
     errors.KmsInvalidAlias: S3Error("KMS.InvalidAliasNameException", 400, "The alias name is not valid."),
+    errors.KmsInvalidArn: S3Error("KMS.InvalidArnException", 400, "The ARN is not valid."),
+    errors.KmsInvalidGrantToken: S3Error(
+        "KMS.InvalidGrantTokenException", 400, "The grant token is not valid."
+    ),
     errors.KmsValidation: S3Error("KMS.ValidationException", 400, "A parameter is not valid."),
     errors.RequestTimeTooSkewed: S3Error(
         "RequestTimeTooSkewed",

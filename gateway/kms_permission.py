@@ -1,11 +1,12 @@
 """Who may use which key of the KMS: the one place that decides it.
 
-The key's policy opens it, to accounts (whose own policies say further to whom) or to users and roles by name;
-nothing else does, not even its account's root. Its policy until another is put lets the account decide.
-Callers of other accounts need their own account's policies besides, and may never change a key.
+The key's policy opens it, to accounts (whose own policies say further to whom) or to users and roles by name,
+and its grants do; nothing else does, not even being its account's root. Its policy until another is put lets
+the account decide. Callers of other accounts need their own account's policies besides the key's policy, and
+may never change a key.
 
 Source: AWS KMS Developer Guide, "Key policies", "Allowing users in other accounts to use a KMS key",
-"Condition keys for AWS KMS" and "Permissions reference".
+"Grants in AWS KMS", "Condition keys for AWS KMS" and "Permissions reference".
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,8 @@ from access.evaluation.decide import NOT_BY_OWN, NOT_OPENED, Decision, Target, d
 from access.evaluation.policy import Policy
 from access.identity import Principal
 from access.kms_envelope import key_account
-from access.kms_keys import KmsKey
+from access.kms_grants import covers
+from access.kms_keys import KmsGrant, KmsKey
 from gateway.authorization.global_keys import GLOBAL, Values, named
 from gateway.authorization.refusal import refusal
 from gateway.request import Services
@@ -26,8 +28,8 @@ from schemas.errors import AccessDenied
 
 # What callers of other accounts can do with a key; "Cross-account use: Yes" in the API Reference.
 ACROSS_ACCOUNTS = frozenset({
-    "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
-    "GetKeyRotationStatus", "ReEncryptFrom", "ReEncryptTo",
+    "CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+    "GetKeyRotationStatus", "ListGrants", "ReEncryptFrom", "ReEncryptTo", "RetireGrant", "RevokeGrant",
 })  # fmt: skip
 _CONTEXT = "kms:encryptioncontext:"
 _OF_EVERY_KEY = {
@@ -57,11 +59,13 @@ class Asked(NamedTuple):
     action   without the service
     context  the encryption context
     keys     further condition keys of this request, in lower case
+    grant    the grant that is to be made or retired
     """
 
     action: str
     context: Mapping[str, str] = {}
     keys: Mapping[str, tuple[str, ...]] = {}
+    grant: KmsGrant | None = None
 
 
 class KmsConditions(msgspec.Struct, gc=False):
@@ -129,8 +133,18 @@ def decide_kms(
     caller = services.callers.caller(principal)
     keys = KmsConditions(caller, through, services.region, key.account, key.tags, asked)
     opens = services.kms.policies.of(key) if policy is None else policy
-    target = Target(principal.id if own else "", (opens,), by_policy=True)
+    grants = _grants(services, key, asked) if key.grants else ()
+    target = Target(principal.id if own else "", (opens,), by_policy=True, grants=grants)
     return decide(caller, f"kms:{asked.action.lower()}", services.kms.arn(key), keys, target)
+
+
+def _grants(services: Services, key: KmsKey, asked: Asked) -> tuple[Policy, ...]:
+    """The grants of the key that are of what is asked, and who may retire one."""
+    policies, about = services.kms.policies, asked.grant
+    found = [policies.of_grant(one) for one in key.grants if covers(one, asked.action, asked.context, about)]
+    if asked.action == "RetireGrant" and about is not None:
+        found.append(policies.of_retiring(about))
+    return tuple(found)
 
 
 def check_kms_account(

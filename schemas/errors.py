@@ -116,6 +116,14 @@ class KmsInvalidAlias(KmsError):
     """No name for an alias."""
 
 
+class KmsInvalidArn(KmsError):
+    """Not the ARN of a principal."""
+
+
+class KmsInvalidGrantToken(KmsError):
+    """A grant token that names no grant."""
+
+
 class KmsValidation(KmsError):
     """A parameter is out of its bounds."""
 

@@ -34,6 +34,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
                 are public, and public policies are restricted
     foreign     the object belongs to somebody else than the bucket: the bucket's policy can deny, not allow
     by_policy   only the resource's policy opens it, its own account's included, as with keys and roles
+    grants      policies that allow by themselves what they allow by name, across accounts too: grants of keys
     """
 
     owner: str
@@ -43,6 +44,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     closed: bool = False
     foreign: bool = False
     by_policy: bool = False
+    grants: tuple[Policy, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -89,6 +91,9 @@ def decide(caller: Caller, action: str, resource: str, context: Context, target:
     kind = caller.principal.kind
     if kind == "anonymous":
         return theirs or _nothing("Nothing allows it to anonymous callers.")
+    by_grant = _by_grant(caller, ask, own, target.grants) if target.grants else None
+    if by_grant is not None:
+        return by_grant
     if caller.principal.id == target.owner:
         return _within(caller, ask, own, named, theirs, target)
     if theirs is None:
@@ -150,6 +155,19 @@ def _granted(caller: Caller, ask: Ask, target: Target) -> tuple[Named, Decision 
     if target.granted:
         return target.granted, Decision(True, False, target.granted_by, None, "An ACL grants it.")
     return Named.NOT, None
+
+
+def _by_grant(caller: Caller, ask: Ask, own: Decision | None, grants: tuple[Policy, ...]) -> Decision | None:
+    """What allows it among the grants. One to a whole account is for those whom their policies allow it."""
+    role = caller.principal.kind == "role"
+    for policy in grants:
+        named, statement = policy.allowing(ask)
+        if named is Named.NOT or (named is Named.ACCOUNT and own is None):
+            continue
+        itself = named is Named.ITSELF
+        if (itself and role) or _limited(caller, ask, boundary=not itself) is None:
+            return Decision(True, False, policy.name, statement, "A grant allows it.")
+    return None
 
 
 def _limited(caller: Caller, ask: Ask, boundary: bool = True) -> Decision | None:

@@ -10,12 +10,14 @@ from access.evaluation.decide import Decision
 from access.evaluation.policy import Policy
 from access.identity import Principal
 from access.kms import S3_ALIAS, Kms
-from access.kms_keys import KmsKey
+from access.kms_grants import of_token
+from access.kms_keys import KmsGrant, KmsKey
 from gateway.kms_permission import Asked, Through, check_kms, check_kms_account, decide_kms
 from gateway.request import Services
 from schemas.errors import AccessDenied, KmsValidation
 
 PAGE, PAGE_LIMIT = 100, 1000
+TOKENS_LIMIT = 10
 Answer = dict[str, Any]
 T = TypeVar("T")
 
@@ -26,6 +28,12 @@ class Input(msgspec.Struct, frozen=True, rename="pascal", forbid_unknown_fields=
 
 class KeyInput(Input, frozen=True):
     key_id: str
+
+
+class TokenInput(Input, frozen=True, kw_only=True):
+    """Grant tokens name grants that are to count although they were made just now: here all do at once."""
+
+    grant_tokens: tuple[str, ...] = ()
 
 
 class PageInput(Input, frozen=True):
@@ -47,33 +55,34 @@ class Call:
         return self.services.kms.kms(self.principal.account)
 
     def key(
-        self,
-        name: str,
-        context: Mapping[str, str] = {},
-        action: str = "",
-        asked: Mapping[str, tuple[str, ...]] = {},
-    ) -> KmsKey:
-        """The key that is named, if the caller may do this with it, or the action given. Raises KmsNotFound,
-        AccessDenied."""
+        self, name: str, context: Mapping[str, str] = {}, action: str = "",
+        asked: Mapping[str, tuple[str, ...]] = {}, grant: KmsGrant | None = None,
+    ) -> KmsKey:  # fmt: skip
+        """The key that is named, if the caller may do this with it, or the action given. asked: further
+        condition keys; grant: the one to be made. Raises KmsNotFound, AccessDenied."""
         key = self._find(name)
         if "alias/" in name:
             asked = {**asked, "kms:requestalias": (name[name.index("alias/") :],)}
-        self.check(key, context, action, asked)
+        self.check(key, context, action, asked, grant)
         return key
 
     def _find(self, name: str) -> KmsKey:
         return self.kms.key_of_s3() if name == S3_ALIAS else self.kms.find(name)
 
     def check(
-        self,
-        key: KmsKey,
-        context: Mapping[str, str] = {},
-        action: str = "",
-        asked: Mapping[str, tuple[str, ...]] = {},
-    ) -> None:
+        self, key: KmsKey, context: Mapping[str, str] = {}, action: str = "",
+        asked: Mapping[str, tuple[str, ...]] = {}, grant: KmsGrant | None = None,
+    ) -> None:  # fmt: skip
         """Raises AccessDenied."""
-        question = Asked(action or self.action, context, asked)
+        question = Asked(action or self.action, context, asked, grant)
         check_kms(self.services, self.principal, question, self.kms.arn(key), self.through)
+
+    def check_tokens(self, tokens: Sequence[str]) -> None:
+        """Whether there are the grants that they name. Raises KmsInvalidGrantToken, KmsValidation."""
+        if len(tokens) > TOKENS_LIMIT:
+            raise KmsValidation(f"GrantTokens has {len(tokens)}; at most {TOKENS_LIMIT} are allowed.")
+        for token in tokens:
+            of_token(self.kms.keys, token)
 
     def decide(self, key: KmsKey, action: str, policy: Policy) -> Decision:
         """Whether the caller could do that with the key if it had that policy."""

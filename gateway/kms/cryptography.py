@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from access import kms_ciphertext
-from gateway.kms.call import Action, Answer, Call, Input
+from gateway.kms.call import Action, Answer, Call, Input, TokenInput
 from schemas.errors import KmsInvalidCiphertext, KmsNotFound, KmsValidation
 
 ALGORITHM = "SYMMETRIC_DEFAULT"
@@ -14,21 +14,21 @@ SPECS = {"AES_256": 32, "AES_128": 16}
 RANDOM_LIMIT = 1024  # bytes
 
 
-class EncryptInput(Input, frozen=True):
+class EncryptInput(TokenInput, frozen=True, kw_only=True):
     key_id: str
     plaintext: bytes
     encryption_context: Mapping[str, str] = msgspec.field(default_factory=dict)
     encryption_algorithm: str = ALGORITHM
 
 
-class DecryptInput(Input, frozen=True):
+class DecryptInput(TokenInput, frozen=True, kw_only=True):
     ciphertext_blob: bytes
     encryption_context: Mapping[str, str] = msgspec.field(default_factory=dict)
     key_id: str | None = None
     encryption_algorithm: str = ALGORITHM
 
 
-class ReEncryptInput(Input, frozen=True):
+class ReEncryptInput(TokenInput, frozen=True, kw_only=True):
     ciphertext_blob: bytes
     destination_key_id: str
     source_encryption_context: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -38,7 +38,7 @@ class ReEncryptInput(Input, frozen=True):
     destination_encryption_algorithm: str = ALGORITHM
 
 
-class DataKeyInput(Input, frozen=True):
+class DataKeyInput(TokenInput, frozen=True, kw_only=True):
     key_id: str
     encryption_context: Mapping[str, str] = msgspec.field(default_factory=dict)
     key_spec: str | None = None

@@ -4,7 +4,7 @@ from typing import Literal
 
 from access.kms import DEFAULT_ROTATION_DAYS
 from access.kms_keys import KmsKey
-from gateway.kms.call import Action, Answer, Call, Input, KeyInput, PageInput, page
+from gateway.kms.call import Action, Answer, Call, Input, KeyInput, PageInput, TokenInput, page
 from gateway.kms.policies import BYPASS, check_new_policy
 from schemas.errors import KmsValidation
 
@@ -26,6 +26,10 @@ class CreateInput(Input, frozen=True):
     multi_region: Literal[False] = False
     policy: str = ""
     bypass_policy_lockout_safety_check: bool = False
+
+
+class DescribeInput(TokenInput, frozen=True, kw_only=True):
+    key_id: str
 
 
 class DescriptionInput(Input, frozen=True):
@@ -93,7 +97,7 @@ def create_key(call: Call, asked: CreateInput) -> Answer:
     return {"KeyMetadata": described(call, key)}
 
 
-def describe_key(call: Call, asked: KeyInput) -> Answer:
+def describe_key(call: Call, asked: DescribeInput) -> Answer:
     return {"KeyMetadata": described(call, call.key(asked.key_id))}
 
 
@@ -205,7 +209,7 @@ def _tags(held: dict[str, str], given: tuple[Tag, ...]) -> dict[str, str]:
 ACTIONS = {
     "CancelKeyDeletion": Action(KeyInput, cancel_key_deletion, changes=True),
     "CreateKey": Action(CreateInput, create_key, changes=True),
-    "DescribeKey": Action(KeyInput, describe_key),
+    "DescribeKey": Action(DescribeInput, describe_key),
     "DisableKey": Action(KeyInput, disable_key, changes=True),
     "DisableKeyRotation": Action(KeyInput, disable_key_rotation, changes=True),
     "EnableKey": Action(KeyInput, enable_key, changes=True),

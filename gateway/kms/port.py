@@ -13,8 +13,8 @@ from starlette.responses import Response
 from access.identity import Identities
 from access.sigv4 import Verifier
 from gateway.errors import INTERNAL, s3_error
-from gateway.kms import aliases, cryptography, keys, policies
-from gateway.kms.call import Answer, Call
+from gateway.kms import aliases, cryptography, grants, keys, policies
+from gateway.kms.call import Answer, Call, TokenInput
 from gateway.kms_permission import Through
 from gateway.request import Services
 from gateway.rest.call import headers_of, progress_of
@@ -23,7 +23,9 @@ from schemas import errors
 
 TARGET = "trentservice"
 TYPE = "application/x-amz-json-1.1"
-ACTIONS = {**aliases.ACTIONS, **cryptography.ACTIONS, **keys.ACTIONS, **policies.ACTIONS}
+ACTIONS = {
+    **aliases.ACTIONS, **cryptography.ACTIONS, **grants.ACTIONS, **keys.ACTIONS, **policies.ACTIONS,
+}  # fmt: skip
 
 # Names of AWS's common errors, for what is no error of the KMS itself.
 COMMON: dict[type[Exception], tuple[str, int]] = {
@@ -89,6 +91,8 @@ class KmsPort:
         if action.of_account:
             call.check_account()
         asked = msgspec.json.decode(body or b"{}", type=action.input)
+        if isinstance(asked, TokenInput):
+            call.check_tokens(asked.grant_tokens)
         return await asyncio.to_thread(action.do, call, asked) if action.changes else action.do(call, asked)
 
 

@@ -234,7 +234,7 @@ KMS_ACTIONS = [
     "CreateKey", "DescribeKey", "ListKeys", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey",
     "GenerateRandom", "CreateAlias", "DeleteAlias", "ListAliases", "EnableKeyRotation", "DisableKey",
     "EnableKey", "GetKeyPolicy", "ScheduleKeyDeletion", "CancelKeyDeletion", "TagResource",
-    "ListResourceTags", "PutKeyPolicy", "Nonsense",
+    "ListResourceTags", "PutKeyPolicy", "CreateGrant", "ListGrants", "RetireGrant", "Nonsense",
 ]  # fmt: skip
 QUERY_ACTIONS = [
     "GetUser", "CreateUser", "ListUsers", "PutUserPolicy", "CreateRole", "AssumeRole", "GetSessionToken",

@@ -194,7 +194,7 @@ def test_what_is_wrong_with_a_request(store: Store, server: Server, kms: Any, ke
     with refused("ValidationException", 400):
         kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
     with refused("UnknownOperationException", 400):
-        kms.list_grants(KeyId=key)
+        kms.get_public_key(KeyId=key)
     target = {"x-amz-target": "TrentService.ListKeys"}
     connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=10)
     connection.request("POST", "/", b"{}", target)
