@@ -162,6 +162,7 @@ class Directory:
         self._sessions: Recent[str, _Session] = Recent(KEPT_SESSIONS)
         self._accounts: dict[str, AccountIdentities] = {}
         self._numbers: dict[str, str] = {root.principal.id: root.principal.account}  # by canonical id
+        self._emails: dict[str, str] = {}  # accounts by address, in lower case
         self._owners: dict[str, str] = {}  # accounts by access key
         self._unique: dict[str, tuple[str, str, str]] = {}  # account, kind, row's name
         self._credentials: dict[str, Credential | None] = {}
@@ -191,6 +192,7 @@ class Directory:
     def _learn(self, row: Identity, document: Any) -> None:
         if row.kind == ACCOUNT:
             self._numbers[document.canonical_id] = row.account
+            self._emails[document.email.lower()] = row.account
         elif row.kind == ACCESS_KEY:
             self._owners.setdefault(row.name, row.account)
         elif row.kind != PROVIDER:
@@ -200,7 +202,9 @@ class Directory:
         if row.kind == ACCESS_KEY:
             self._owners.pop(row.name, None)
             self._credentials.pop(row.name, None)
-        elif row.kind not in (ACCOUNT, PROVIDER):
+        elif row.kind == ACCOUNT:
+            self._emails.pop(document.email.lower(), None)
+        elif row.kind != PROVIDER:
             self._unique.pop(document.unique_id, None)
 
     # --- accounts ------------------------------------------------------------------------------------
@@ -225,6 +229,10 @@ class Directory:
     def number_of(self, canonical_id: str) -> str | None:
         """The number of the account of that canonical id."""
         return self._numbers.get(canonical_id)
+
+    def with_email(self, address: str) -> str | None:
+        """The number of the account of that e-mail address, in whatever case it is written."""
+        return self._emails.get(address.lower()) if address else None
 
     def display_name(self, canonical_id: str) -> str | None:
         """What the account of that canonical id is called."""

@@ -9,7 +9,7 @@ from access.acl import (
     is_public,
     owner_only,
 )
-from gateway.acl_xml import ACL_HEADERS, CANNED_HEADER, GRANT_HEADERS, header_grants, read_acl
+from gateway.acl_xml import ACL_HEADERS, CANNED_HEADER, GRANT_HEADERS, ByEmail, header_grants, read_acl
 from gateway.body import whole
 from gateway.configurations.ownership_controls import object_ownership
 from gateway.configurations.public_access_block import public_access_block
@@ -21,6 +21,7 @@ from schemas.errors import (
     InvalidRequest,
     MissingSecurityHeader,
     UnexpectedContent,
+    UnresolvableGrantByEmailAddress,
 )
 from schemas.rows import Bucket, Grant
 
@@ -35,7 +36,8 @@ Acl = tuple[Grant, ...]
 async def acl_of_write(request: Request) -> Acl | None:
     """The ACL that the headers of a write ask for, None where it is what an object has anyway.
 
-    Raises AccessControlListNotSupported, AccessDenied, InvalidArgument, InvalidRequest.
+    Raises AccessControlListNotSupported, AccessDenied, InvalidArgument, InvalidRequest,
+    UnresolvableGrantByEmailAddress.
     """
     bucket = await request.services.reader.bucket(request.bucket)
     owner = request.owner or bucket.owner_id
@@ -53,7 +55,7 @@ async def acl_of_request(request: Request, bucket: Bucket, owner_id: str, of_buc
     if ACL_HEADERS.isdisjoint(request.headers):
         if not body:
             raise MissingSecurityHeader(MissingHeaderName=CANNED_HEADER)
-        acl = read_acl(body, owner_id)
+        acl = read_acl(body, owner_id, _by_email(request))
     elif body:
         raise UnexpectedContent()
     else:
@@ -63,10 +65,13 @@ async def acl_of_request(request: Request, bucket: Bucket, owner_id: str, of_buc
 
 
 def header_acl(request: Request, owner_id: str, bucket_owner_id: str, of_bucket: bool) -> Acl:
-    """The ACL that headers ask for: a canned one, or grants. Raises InvalidArgument, InvalidRequest."""
+    """The ACL that headers ask for: a canned one, or grants.
+
+    Raises InvalidArgument, InvalidRequest, UnresolvableGrantByEmailAddress.
+    """
     name = request.headers.get(CANNED_HEADER)
     if name is None:
-        return header_grants(request.headers)
+        return header_grants(request.headers, _by_email(request))
     if not GRANT_HEADERS.keys().isdisjoint(request.headers):
         raise InvalidRequest("Specifying both Canned ACLs and Header Grants is not allowed")
     if of_bucket:
@@ -76,6 +81,19 @@ def header_acl(request: Request, owner_id: str, bucket_owner_id: str, of_bucket:
     if acl is None:
         raise InvalidArgument("", ArgumentName=CANNED_HEADER, ArgumentValue=name)
     return acl
+
+
+def _by_email(request: Request) -> ByEmail:
+    directory = request.services.identities.directory
+
+    def canonical_id(address: str) -> str:
+        number = directory.with_email(address)
+        account = None if number is None else directory.account(number)
+        if account is None:
+            raise UnresolvableGrantByEmailAddress(EmailAddress=address)
+        return account.canonical_id
+
+    return canonical_id
 
 
 async def check_acl(request: Request, bucket: Bucket, acl: Acl) -> None:

@@ -1,7 +1,7 @@
 """ACLs on the wire: the headers that ask for one, the XML that tells one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 from access.acl import GRANTS_LIMIT, GROUPS
@@ -12,7 +12,6 @@ from schemas.errors import (
     InvalidArgument,
     MalformedACLError,
     MalformedXML,
-    UnresolvableGrantByEmailAddress,
 )
 from schemas.rows import Grant, Permission
 
@@ -26,16 +25,19 @@ GRANT_HEADERS: dict[str, Permission] = {
 }
 ACL_HEADERS = frozenset({CANNED_HEADER, *GRANT_HEADERS})
 
+# The canonical id of the account of an e-mail address. A grant is kept under the id, as AWS keeps it.
+ByEmail = Callable[[str], str]
+
 _PERMISSIONS: dict[str, Permission] = {name: name for name in get_args(Permission)}
 _CANONICAL = re.compile("[0-9a-f]{64}")
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 # --- in ------------------------------------------------------------------------------------------------
-def header_grants(headers: Mapping[str, str]) -> tuple[Grant, ...]:
-    """The grants of x-amz-grant-… headers. Raises InvalidArgument, UnresolvableGrantByEmailAddress."""
+def header_grants(headers: Mapping[str, str], by_email: ByEmail) -> tuple[Grant, ...]:
+    """The grants of x-amz-grant-… headers. Raises InvalidArgument, and what `by_email` raises."""
     grants = [
-        Grant(_header_grantee(item.strip(), name), permission)
+        Grant(_header_grantee(item.strip(), name, by_email), permission)
         for name, permission in GRANT_HEADERS.items()
         if name in headers
         for item in headers[name].split(",")
@@ -43,7 +45,7 @@ def header_grants(headers: Mapping[str, str]) -> tuple[Grant, ...]:
     return _checked(grants)
 
 
-def _header_grantee(item: str, header: str) -> str:
+def _header_grantee(item: str, header: str, by_email: ByEmail) -> str:
     """`id="…"`, `uri="…"` or `emailAddress="…"`, with the quotation marks or without."""
     kind, equals, value = item.partition("=")
     value = value.strip().strip('"')
@@ -53,7 +55,7 @@ def _header_grantee(item: str, header: str) -> str:
         case "uri" if equals:
             return _group(value)
         case "emailaddress" if equals:
-            raise UnresolvableGrantByEmailAddress(EmailAddress=value)
+            return by_email(value)
         case _:
             raise InvalidArgument("Argument format not recognized", ArgumentName=header, ArgumentValue=item)
 
@@ -76,10 +78,10 @@ def _checked(grants: list[Grant]) -> tuple[Grant, ...]:
     return tuple(grants)
 
 
-def read_acl(body: bytes, owner_id: str) -> tuple[Grant, ...]:
+def read_acl(body: bytes, owner_id: str, by_email: ByEmail) -> tuple[Grant, ...]:
     """The grants of an AccessControlPolicy, whose owner must be `owner_id`: that cannot be changed.
 
-    Raises MalformedACLError, AccessDenied, InvalidArgument, UnresolvableGrantByEmailAddress.
+    Raises MalformedACLError, AccessDenied, InvalidArgument, and what `by_email` raises.
     """
     try:
         root = parse(body, "AccessControlPolicy")
@@ -88,7 +90,7 @@ def read_acl(body: bytes, owner_id: str) -> tuple[Grant, ...]:
         if owner is None or listed is None or not owner.value("ID"):
             raise MalformedACLError()
         listed.only("Grant")
-        grants = _checked([_grant(child) for child in listed.children])
+        grants = _checked([_grant(child, by_email) for child in listed.children])
     except MalformedXML:
         raise MalformedACLError() from None
     if owner.value("ID") != owner_id:
@@ -96,7 +98,7 @@ def read_acl(body: bytes, owner_id: str) -> tuple[Grant, ...]:
     return grants
 
 
-def _grant(element: Element) -> Grant:
+def _grant(element: Element, by_email: ByEmail) -> Grant:
     element.only("Grantee", "Permission")
     grantee = element.one("Grantee")
     permission = _PERMISSIONS.get((element.value("Permission") or "").strip())
@@ -107,7 +109,7 @@ def _grant(element: Element) -> Grant:
     if [user, group, address].count(None) != 2:
         raise MalformedACLError()
     if address is not None:
-        raise UnresolvableGrantByEmailAddress(EmailAddress=address)
+        return Grant(by_email(address.strip()), permission)
     return Grant(_group(group.strip()) if group is not None else _user((user or "").strip()), permission)
 
 

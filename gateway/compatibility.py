@@ -46,8 +46,8 @@ NOTES: dict[str, str] = {
     "PreflightObject": "As PreflightBucket.",
     "GetBucketAcl": "The owner alone where ACLs are disabled, as they are in a new bucket.",
     "GetObjectAcl": "The bucket's owner alone where ACLs are disabled, as they are in a new bucket.",
-    "PutBucketAcl": "Canned, in headers, as XML. Accounts that it names must exist. Grants by e-mail "
-    "address are refused.",
+    "PutBucketAcl": "Canned, in headers, as XML. Accounts that it names, by id or e-mail "
+    "address, must exist.",
     "PutObjectAcl": "As PutBucketAcl.",
     "GetBucketEncryption": "AES256 unless configured: all data is encrypted under a key of its bucket.",
     "PutBucketAccelerateConfiguration": "Kept and given back. There is no edge network that would speed "

@@ -37,7 +37,7 @@ def create_account(call: Call) -> Changes:
     if not _is_email(email) or len(email) > EMAIL_LIMIT or not email.isprintable():
         raise InvalidInput(f"Email: {email!r} is no address like name@example.com")
     directory = call.directory
-    taken = _with_email(directory, email)
+    taken = directory.with_email(email)
     if taken is not None:
         raise EntityAlreadyExists(f"The account {taken} has the email address {email} already.")
     access_key, secret = new_key(call)
@@ -93,14 +93,6 @@ def _named(call: Call) -> tuple[str, Account]:
     if number == call.directory.root.principal.account:
         raise InvalidInput(f"{number} is the operator's own account, which stays as it is")
     return number, account
-
-
-def _with_email(directory: Directory, email: str) -> str | None:
-    for number in directory.accounts():
-        account = directory.account(number)
-        if account is not None and account.email.lower() == email.lower():
-            return number
-    return None
 
 
 def _new_number(directory: Directory) -> str:

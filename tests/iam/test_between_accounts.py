@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.iam.accounts import Account
+from tests.iam.accounts import Account, new_account, told
 from tests.iam.conftest import Site
 from tests.iam.test_iam import READ, refused
 
@@ -37,6 +37,12 @@ def user_of(site: Site, account: Account, document: str | None) -> Any:
         account.iam.put_user_policy(UserName=name, PolicyName="only", PolicyDocument=document)
     key = account.iam.create_access_key(UserName=name)["AccessKey"]
     return site.client("s3", (key["AccessKeyId"], key["SecretAccessKey"]))
+
+
+def granted(acl: Any) -> list[tuple[str, str]]:
+    """Who is granted what, in the order of the answer."""
+    assert all(grant["Grantee"]["Type"] == "CanonicalUser" for grant in acl["Grants"])
+    return [(grant["Grantee"]["ID"], grant["Permission"]) for grant in acl["Grants"]]
 
 
 def test_each_account_lists_its_own_buckets(main: Account, alt: Account, bucket: str) -> None:
@@ -81,6 +87,36 @@ def test_acls_name_other_accounts(main: Account, alt: Account, bucket: str) -> N
     assert refused(main.s3.get_object, Bucket=bucket, Key="theirs") == DENIED
     assert alt.s3.get_object_acl(Bucket=bucket, Key="theirs")["Owner"]["ID"] == alt.canonical_id
     main.s3.delete_object(Bucket=bucket, Key="theirs")
+
+
+def test_acls_name_accounts_by_their_address(main: Account, alt: Account, bucket: str) -> None:
+    """API Reference, Grantee: AmazonCustomerByEmail. What is kept is the account's id, and told as such."""
+    address = f"{alt.name}@example.com"
+    grants = [(main.canonical_id, "FULL_CONTROL"), (alt.canonical_id, "READ")]
+    by_email = {"Grantee": {"Type": "AmazonCustomerByEmail", "EmailAddress": address}, "Permission": "READ"}
+    itself = {"Grantee": {"Type": "CanonicalUser", "ID": main.canonical_id}, "Permission": "FULL_CONTROL"}
+    policy = {"Owner": {"ID": main.canonical_id}, "Grants": [itself, by_email]}
+    main.s3.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=policy)
+    assert granted(main.s3.get_object_acl(Bucket=bucket, Key="k")) == grants
+    assert alt.s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    main.s3.put_object(Bucket=bucket, Key="l", Body=b"y", GrantRead=f'emailAddress="{address.upper()}"')
+    assert granted(main.s3.get_object_acl(Bucket=bucket, Key="l")) == grants[1:]
+    assert alt.s3.get_object(Bucket=bucket, Key="l")["Body"].read() == b"y"
+    main.s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy=policy)
+    assert granted(main.s3.get_bucket_acl(Bucket=bucket)) == grants
+    by_email["Grantee"]["EmailAddress"] = "nobody@example.com"  # type: ignore[index]
+    unresolved = ("UnresolvableGrantByEmailAddress", 400)
+    assert refused(main.s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=policy) == unresolved
+    assert granted(main.s3.get_bucket_acl(Bucket=bucket)) == grants
+
+
+def test_an_address_goes_with_its_account(site: Site, main: Account, bucket: str) -> None:
+    gone = new_account(site, "gone")
+    told(site.server, "account", "delete", "--id", gone.id)
+    grant = {"GrantRead": f"emailAddress={gone.name}@example.com"}
+    assert refused(main.s3.put_bucket_acl, Bucket=bucket, **grant) == (
+        "UnresolvableGrantByEmailAddress", 400,
+    )  # fmt: skip
 
 
 def test_users_get_what_their_policies_allow(site: Site, main: Account, bucket: str) -> None:
