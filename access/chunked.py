@@ -98,8 +98,7 @@ class ChunkedDecoder:
         return pieces
 
     def finish(self) -> None:
-        """The body has ended. Raises IncompleteBody, InvalidRequest, MalformedTrailer or
-        SignatureDoesNotMatch."""
+        """The body has ended. Raises IncompleteBody, MalformedTrailer or SignatureDoesNotMatch."""
         if self._state != _DONE:
             if self._gap and not self._held and _TRAILER_SIGNATURE not in self.trailers:
                 self._check_trailers()  # what was taken for a gap was the end: the signature is missing
@@ -145,7 +144,7 @@ class ChunkedDecoder:
         if len(rest) > self._line_limit():
             if self._state == _TRAILER:
                 raise _malformed_trailer(f"it is longer than {TRAILER_LIMIT} bytes")
-            raise InvalidRequest(
+            raise IncompleteBody(
                 f"A line of the aws-chunked framing is longer than {self._line_limit()} bytes."
             )
         self._held = rest
@@ -155,7 +154,7 @@ class ChunkedDecoder:
             self._begin_chunk(line)
         elif self._state == _DATA_END:
             if line != b"\r\n":
-                raise InvalidRequest("The bytes of an aws-chunked chunk are not followed by CRLF.")
+                raise IncompleteBody("The bytes of an aws-chunked chunk are not followed by CRLF.")
             self._state = _SIZE
         else:
             self._trailer_line(line)
@@ -163,10 +162,10 @@ class ChunkedDecoder:
     def _begin_chunk(self, line: bytes) -> None:
         text, semicolon, extension = line[:-2].partition(b";")
         if line[-2:] != b"\r\n" or not 0 < len(text) <= 16 or not _is_hexadecimal(text):
-            raise InvalidRequest(f"{line[:40]!r} is not the beginning of an aws-chunked chunk.")
+            raise IncompleteBody(f"{line[:40]!r} is not the beginning of an aws-chunked chunk.")
         size = int(text, 16)
         if self._length is not None and self.size + size > self._length:
-            raise InvalidRequest(
+            raise IncompleteBody(
                 f"The aws-chunked body holds more than the {self._length} bytes that "
                 "x-amz-decoded-content-length announces."
             )
@@ -194,7 +193,7 @@ class ChunkedDecoder:
         # Some clients end the trailers with one CRLF too many.
         self._extra += len(rest)
         if self._extra > 2 or rest.strip(b"\r\n"):
-            raise InvalidRequest("The aws-chunked body goes on after its last chunk.")
+            raise IncompleteBody("The aws-chunked body goes on after its last chunk.")
 
     # --- bytes ---------------------------------------------------------------------------------------
     def _take(self, piece: memoryview) -> None:
@@ -256,7 +255,7 @@ class ChunkedDecoder:
             return
         if self.size < self._length:
             raise _incomplete(self._length, self.size)
-        raise InvalidRequest(
+        raise IncompleteBody(
             f"The aws-chunked body holds {self.size} bytes, but x-amz-decoded-content-length announces "
             f"{self._length}."
         )
@@ -269,7 +268,7 @@ _TRAILER_SIGNATURE = "x-amz-trailer-signature"
 def _signature(extension: bytes) -> str:
     name, _, value = extension.partition(b"=")
     if name.strip() != b"chunk-signature" or not value.isalnum():
-        raise InvalidRequest("A chunk of the signed aws-chunked body has no chunk-signature.")
+        raise IncompleteBody("A chunk of the signed aws-chunked body has no chunk-signature.")
     return value.decode("ascii")
 
 

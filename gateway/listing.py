@@ -3,6 +3,7 @@
 Elements come in AWS's order. A page costs what it holds; nothing here sees more than one page.
 """
 
+import re
 from collections.abc import Mapping
 
 from gateway import listing_xml as render
@@ -18,6 +19,9 @@ from schemas.errors import InvalidArgument
 _NO_OBJECTS = ObjectPage([], [], False, "")
 _NO_VERSIONS = VersionPage([], [], [], False, "", "")
 _NO_UPLOADS = UploadPage([], [], False, "", "")
+
+# The upload itself may be gone since the page before: only its form is checked.
+_UPLOAD_ID = re.compile("[0-9a-f]{32}")
 
 
 async def list_objects(request: Request) -> Response:
@@ -115,12 +119,16 @@ def _version_marker(query: Mapping[str, str]) -> str:
 
 
 async def list_multipart_uploads(request: Request) -> Response:
-    """ListMultipartUploads: uploads in progress by key and upload id."""
+    """ListMultipartUploads: uploads in progress by key and upload id. Raises InvalidArgument."""
     query = request.query
     wanted = asked(query, "max-uploads")
     names = render.Names(wanted.url)
     key_marker = query.get("key-marker", "")
     upload_marker = query.get("upload-id-marker", "")
+    if key_marker and upload_marker and not _UPLOAD_ID.fullmatch(upload_marker):
+        raise InvalidArgument(
+            "Invalid uploadId marker", ArgumentName="upload-id-marker", ArgumentValue=upload_marker
+        )
     bucket = await request.services.reader.bucket(request.bucket)
     page = _NO_UPLOADS
     if wanted.limit:

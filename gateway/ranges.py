@@ -25,7 +25,8 @@ def _position(digits: str) -> int:
 
 def parse_range(header: str, size: int) -> ByteRange | None:
     """The range asked of an object of `size` bytes; None for what S3 ignores and answers with the whole
-    object: another unit, several ranges, a malformed range, one that ends before it begins.
+    object: another unit, several ranges, a malformed range, one that ends before it begins, the last bytes of
+    an empty object.
 
     Raises InvalidRange when no byte of the object lies in it (RFC 9110 §14.1.2).
     """
@@ -44,9 +45,11 @@ def parse_range(header: str, size: int) -> ByteRange | None:
     return ByteRange(start, min(end, size - 1) - start + 1)
 
 
-def _suffix(header: str, digits: str, size: int) -> ByteRange:
+def _suffix(header: str, digits: str, size: int) -> ByteRange | None:
     length = min(_position(digits), size)
     if length == 0:
+        if _position(digits):
+            return None  # the last bytes of an empty object are the whole of it
         raise unsatisfiable(header, size)
     return ByteRange(size - length, length)
 
@@ -64,15 +67,15 @@ def parse_copy_range(header: str, size: int) -> ByteRange:
     Raises InvalidArgument.
     """
     match = _COPY_RANGE.fullmatch(header)
-    if match is None:
+    first, last = (_position(match[1]), _position(match[2])) if match else (1, 0)
+    if first > last:
         raise InvalidArgument(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last "
             "are the zero-based offsets of the first and last bytes to copy",
             ArgumentName="x-amz-copy-source-range",
             ArgumentValue=header,
         )
-    first, last = _position(match[1]), _position(match[2])
-    if first > last or last >= size:
+    if last >= size:
         raise InvalidArgument(
             f"Range specified is not valid for source object of size: {size}",
             ArgumentName="x-amz-copy-source-range",

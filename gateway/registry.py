@@ -4,7 +4,7 @@ A request is told apart by its method, by whether its path names a bucket or a k
 sub-resource among its query parameters ("uploads", "versioning" …) or the header x-amz-copy-source.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from gateway.operations import OPERATIONS, UNMODELLED, Level, Operation
@@ -83,7 +83,8 @@ class Registry:
         """The operation of the request.
 
         Raises MethodNotAllowed when the resource does not have that method, InvalidRequest when the
-        query names two sub-resources or lacks a parameter that belongs to one.
+        query names two sub-resources, one of buckets for a key, or lacks a parameter that belongs to one,
+        InvalidArgument for a part without its upload.
         """
         if query:
             named = self._selectors.intersection(query)
@@ -119,11 +120,30 @@ class Registry:
             raise InvalidRequest(f"Conflicting query string parameters: {', '.join(sorted(resources))}")
         if resources:
             self._refuse(method, level, resources)
+            if level == "object":
+                self._refuse_of_bucket(method, min(resources))
             raise MethodNotAllowed(Method=method, ResourceType=min(resources).upper())
         if method == "PUT" and "partNumber" in named:
             # A part whose upload id was forgotten must not become the whole object.
-            self._refuse(method, level, named)
+            raise InvalidArgument(
+                "This operation does not accept partNumber without uploadId",
+                ArgumentName="partNumber", ArgumentValue=query["partNumber"],
+            )  # fmt: skip
         return None
+
+    def _refuse_of_bucket(self, method: str, resource: str) -> None:
+        """Say so when it is buckets that have the sub-resource, as S3 does."""
+        if method == "GET" and resource == "uploads":
+            raise InvalidRequest("Key is not expected for the GET method ?uploads subresource")
+        if not any(resource in one.parameters for one in self._of_level("object")) and any(
+            resource in one.parameters for one in self._of_level("bucket")
+        ):
+            raise InvalidRequest(f"There is no such thing as the ?{resource} sub-resource for a key")
+
+    def _of_level(self, level: Level) -> Iterator[_Candidate]:
+        for (_, other), candidates in self._candidates.items():
+            if other == level:
+                yield from candidates
 
     def _refuse(self, method: str, level: Level, named: frozenset[str]) -> None:
         """Say which parameter is missing when the sub-resource exists here but lacks one."""

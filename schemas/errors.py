@@ -299,7 +299,7 @@ class ContentSHA256Mismatch(StrandlineError):
 
 
 class IncompleteBody(StrandlineError):
-    """The body ended before the announced length."""
+    """The body is not as long as announced, or its chunks are not framed as they have to be."""
 
 
 class InvalidChunkSize(StrandlineError):

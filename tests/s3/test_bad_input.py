@@ -282,6 +282,20 @@ def test_methods_that_no_resource_has(raw: Raw, bucket: str) -> None:
         assert answer.code
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_keys_have_no_sub_resources_of_buckets(raw: Raw, s3: Any, bucket: str, method: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    for name in ("versions", "lifecycle", "policy"):
+        answer = raw.send(method, f"/{bucket}/k?{name}")
+        assert (answer.status, answer.code) == (400, "InvalidRequest")
+        assert f"no such thing as the ?{name} sub-resource for a key" in answer.body.decode()
+    answer = raw.send("GET", f"/{bucket}/k?uploads")
+    assert (answer.status, answer.code) == (400, "InvalidRequest")
+    answer = raw.send("PUT", f"/{bucket}/k?partNumber=1", body=b"part")
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
 def test_errors_are_well_formed_xml_whatever_the_key(raw: Raw, bucket: str) -> None:
     for path in ("%01", "%3C%26%3E", "%EF%BF%BF", "a%0D%0Ab"):
         answer = raw.send("GET", f"/{bucket}/{path}")

@@ -225,6 +225,33 @@ def test_list_uploads(s3: Any, bucket: str) -> None:
     assert seen == [(one["Key"], one["UploadId"]) for one in found]
 
 
+def test_markers_of_uploads(s3: Any, bucket: str) -> None:
+    """An upload that is gone still marks where to go on; without a key marker none counts (API Reference,
+    ListMultipartUploads, upload-id-marker)."""
+    begun = [s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"] for _ in range(3)]
+    s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=begun[0])
+    page = s3.list_multipart_uploads(Bucket=bucket, KeyMarker="k", UploadIdMarker=begun[0])
+    assert [one["UploadId"] for one in page["Uploads"]] == begun[1:]
+    page = s3.list_multipart_uploads(Bucket=bucket, UploadIdMarker="nonsense")
+    assert [one["UploadId"] for one in page["Uploads"]] == begun[1:]
+    for nonsense in ("nonsense", begun[0] + "0", begun[0].upper() + "Z"):
+        with refused("InvalidArgument", 400) as caught:
+            s3.list_multipart_uploads(Bucket=bucket, KeyMarker="k", UploadIdMarker=nonsense)
+        assert caught.value.response["Error"]["Message"] == "Invalid uploadId marker"
+
+
+@pytest.mark.parametrize("wrong", ["bytes=200-100", "bytes=100-", "bytes=-5", "byte=0-1", "bytes=a-b"])
+def test_ranges_of_parts_that_are_none(s3: Any, bucket: str, wrong: str) -> None:
+    s3.put_object(Bucket=bucket, Key="source", Body=b"x" * 300)
+    upload_id = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    with refused("InvalidArgument", 400) as caught:
+        s3.upload_part_copy(
+            Bucket=bucket, Key="k", UploadId=upload_id, PartNumber=1,
+            CopySource={"Bucket": bucket, "Key": "source"}, CopySourceRange=wrong,
+        )  # fmt: skip
+    assert "must be of the form bytes=first-last" in caught.value.response["Error"]["Message"]
+
+
 def test_parts_from_an_object(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="source", Body=FIVE + TAIL)
     upload_id = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]

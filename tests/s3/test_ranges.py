@@ -67,9 +67,15 @@ def test_a_range_without_a_byte_in_it_is_refused(s3: Any, stored: str, asked: st
         s3.get_object(Bucket=stored, Key="large", Range=asked)
 
 
-def test_any_range_of_an_empty_object_is_refused(s3: Any, stored: str) -> None:
-    with refused("InvalidRange", 416):
-        s3.get_object(Bucket=stored, Key="empty", Range="bytes=0-0")
+def test_ranges_of_an_empty_object(s3: Any, stored: str) -> None:
+    """It has no byte at any place; but its last bytes, however many are asked for, are the whole of it
+    (RFC 9110 §14.1.2)."""
+    for asked in ("bytes=0-0", "bytes=0-", "bytes=-0"):
+        with refused("InvalidRange", 416):
+            s3.get_object(Bucket=stored, Key="empty", Range=asked)
+    answer = s3.get_object(Bucket=stored, Key="empty", Range="bytes=-5")
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["ContentLength"]) == (200, 0)
+    assert s3.head_object(Bucket=stored, Key="empty", Range="bytes=-5")["ContentLength"] == 0
 
 
 @pytest.mark.parametrize(

@@ -209,9 +209,9 @@ def test_length_must_be_the_one_announced() -> None:
         ChunkedDecoder(6, (CRC,)).decode(unsigned(b"hello"))
     assert caught.value.details == {"NumberBytesExpected": "6", "NumberBytesProvided": "5"}
     for pieces in ([unsigned(b"hello")], [unsigned(b"hello")[:4], unsigned(b"hello")[4:]]):
-        with pytest.raises(errors.InvalidRequest, match="announces"):
+        with pytest.raises(errors.IncompleteBody, match="announces"):
             whole(ChunkedDecoder(4, (CRC,)), pieces)
-    with pytest.raises(errors.InvalidRequest, match="announces"):
+    with pytest.raises(errors.IncompleteBody, match="announces"):
         ChunkedDecoder(4, (CRC,)).decode(unsigned(b"hello"))
 
 
@@ -239,7 +239,7 @@ def test_trailers_must_be_those_announced() -> None:
 )  # fmt: skip
 def test_malformed_framing_is_refused(body: bytes) -> None:
     for signed in (None, seed(AWS_SEED)):
-        with pytest.raises((errors.InvalidRequest, errors.MalformedTrailer)):
+        with pytest.raises((errors.IncompleteBody, errors.MalformedTrailer)):
             ChunkedDecoder(None, ("a",), signed).decode(body)
 
 
@@ -249,7 +249,7 @@ def test_no_bytes_break_the_parser(junk: bytes) -> None:
         decoder = ChunkedDecoder(5, (CRC,))
         try:
             assert decoder.decode(body) == b"hello"
-        except (errors.InvalidRequest, errors.IncompleteBody, errors.MalformedTrailer):
+        except (errors.IncompleteBody, errors.MalformedTrailer):
             continue
 
 

@@ -46,9 +46,11 @@ def test_open_end_is_a_slice(size: int, first: int) -> None:
 @given(sizes, positions)
 def test_suffix_is_a_slice_from_the_end(size: int, length: int) -> None:
     data = bytes(range(size))
-    if length == 0 or size == 0:
+    if length == 0:
         with pytest.raises(InvalidRange):
-            parse_range(f"bytes=-{length}", size)
+            parse_range("bytes=-0", size)
+    elif size == 0:
+        assert parse_range(f"bytes=-{length}", 0) is None
     else:
         piece = parse_range(f"bytes=-{length}", size)
         assert piece is not None
@@ -90,7 +92,8 @@ def test_copy_range_is_strict(size: int, first: int, last: int) -> None:
     if first <= last < size:
         assert parse_copy_range(header, size) == (first, last - first + 1)
     else:
-        with pytest.raises(InvalidArgument, match=f"not valid for source object of size: {size}"):
+        why = f"not valid for source object of size: {size}" if first <= last else "bytes=first-last"
+        with pytest.raises(InvalidArgument, match=why):
             parse_copy_range(header, size)
 
 

@@ -70,7 +70,7 @@ def test_parameters_that_pick_nothing_are_passed_over(registry: Registry) -> Non
 @pytest.mark.parametrize("name", ["acl", "tagging", "uploads", "versions", "torrent", "policy"])
 def test_a_sub_resource_never_falls_through_to_the_object(registry: Registry, name: str) -> None:
     """DELETE /bucket/key?acl must not delete the object."""
-    with suppress(MethodNotAllowed):
+    with suppress(MethodNotAllowed, InvalidRequest):
         assert registry.select("DELETE", "object", {name: ""}, {}).name != "DeleteObject"
 
 
@@ -80,12 +80,23 @@ def test_two_sub_resources_conflict(registry: Registry) -> None:
 
 
 def test_a_part_without_its_upload_is_no_object(registry: Registry) -> None:
-    with pytest.raises(InvalidRequest, match="uploadId"):
+    with pytest.raises(InvalidArgument, match="uploadId"):
         registry.select("PUT", "object", {"partNumber": "1"}, {})
     with pytest.raises(InvalidRequest, match="partNumber"):
         registry.select("PUT", "object", {"uploadId": "u"}, {"x-amz-copy-source": "a/b"})
     with pytest.raises(InvalidArgument, match="select-type"):
         registry.select("POST", "object", {"select": ""}, {})
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_sub_resources_of_buckets_are_none_of_keys(registry: Registry, method: str) -> None:
+    for name in ("versions", "policy", "lifecycle", "website"):
+        with pytest.raises(InvalidRequest, match=f"no such thing as the \\?{name} sub-resource for a key"):
+            registry.select(method, "object", {name: ""}, {})
+    with pytest.raises(InvalidRequest, match="Key is not expected for the GET method"):
+        registry.select("GET", "object", {"uploads": ""}, {})
+    with pytest.raises(MethodNotAllowed):
+        registry.select("DELETE", "object", {"acl": ""}, {})
 
 
 @pytest.mark.parametrize(
