@@ -104,6 +104,11 @@ def _allowed(text: str, length: int) -> bool:
         return len(text) <= length
     if len(text) + sum(char > "\uffff" for char in text) > length:
         return False
+    return has_tag_characters(text)
+
+
+def has_tag_characters(text: str) -> bool:
+    """Whether it holds only what names and values of tags may: letters, numbers, spaces and +-=._:/@"""
     return all(char in _PUNCTUATION or unicodedata.category(char)[0] in _KINDS for char in text)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from access.identity_policy import GROUP_LIMIT, ROLE_LIMIT, USER_LIMIT, check_policy, length
 from gateway.iam.call import Call, Changes, Result, tag_list
 from gateway.iam.groups import found_group
-from gateway.iam.parameters import TAGS_LIMIT
+from gateway.iam.parameters import TAGS_LIMIT, check_tag_keys
 from gateway.iam.policies import managed_arn, tagged_policy
 from gateway.iam.providers import found_provider
 from gateway.iam.roles import found_role
@@ -18,7 +18,6 @@ from schemas.errors import InvalidInput, LimitExceeded, NoSuchEntity
 from schemas.identities import GROUP, POLICY, PROVIDER, ROLE, USER
 
 ATTACHED_LIMIT = 10
-POLICY_NAME_LIMIT = 128
 
 
 class Owner(NamedTuple):
@@ -50,7 +49,7 @@ PROVIDERS = Owner(PROVIDER, "OpenIDConnectProvider", found_provider)
 # --- inline policies -----------------------------------------------------------------------------------
 def put_inline(owner: Owner, call: Call) -> Changes:
     document = owner.find(call)
-    name = call.parameters.name("PolicyName", POLICY_NAME_LIMIT)
+    name = call.parameters.required("PolicyName")
     text = call.parameters.required("PolicyDocument")
     check_policy(text)
     inline = {**document.inline, name: text}
@@ -113,12 +112,18 @@ def detach(owner: Owner, call: Call) -> Changes:
 
 def list_attached(owner: Owner, call: Call) -> Result:
     document = owner.find(call)
+    prefix = call.parameters.path("PathPrefix")
     return call.page(
         "AttachedPolicies",
-        sorted(document.attached),
+        sorted(arn for arn in document.attached if _path_of(arn).startswith(prefix)),
         str,
         lambda arn: {"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn},
     )
+
+
+def _path_of(arn: str) -> str:
+    """The path in the ARN of a managed policy."""
+    return arn.partition(":policy")[2].rpartition("/")[0] + "/"
 
 
 # --- boundaries ----------------------------------------------------------------------------------------
@@ -138,8 +143,8 @@ def delete_boundary(owner: Owner, call: Call) -> Changes:
 
 # --- tags ----------------------------------------------------------------------------------------------
 def tag(owner: Owner, call: Call) -> Changes:
-    document = owner.find(call)
     given = call.parameters.tags()
+    document = owner.find(call)
     folded = {name.lower() for name in given}
     kept = {name: value for name, value in document.tags.items() if name.lower() not in folded}
     tags = {**kept, **given}
@@ -149,13 +154,15 @@ def tag(owner: Owner, call: Call) -> Changes:
 
 
 def untag(owner: Owner, call: Call) -> Changes:
-    document = owner.find(call)
-    names = {name.lower() for name in call.parameters.items("TagKeys")}
+    names = {name.lower() for name in check_tag_keys(call.parameters.items("TagKeys"))}
     if not names:
         raise InvalidInput("TagKeys names no tag")
+    document = owner.find(call)
     return owner.set(call, document, tags={k: v for k, v in document.tags.items() if k.lower() not in names})
 
 
 def list_tags(owner: Owner, call: Call) -> Result:
     document = owner.find(call)
-    return {"Tags": tag_list(document.tags), "IsTruncated": False}
+    return call.page(
+        "Tags", tag_list(dict(sorted(document.tags.items()))), lambda tag: tag["Key"], lambda tag: tag
+    )

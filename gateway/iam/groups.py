@@ -8,13 +8,12 @@ from gateway.iam.users import found_user, shown_user
 from schemas.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
 from schemas.identities import GROUP, USER, Group, row_name
 
-NAME_LIMIT = 128
 GROUPS_LIMIT = 300
 GROUPS_OF_USER = 10
 
 
 def create_group(call: Call) -> Changes:
-    name = call.parameters.name("GroupName", NAME_LIMIT)
+    name = call.parameters.required("GroupName")
     group = Group(name, new_id("AGPA", 17), call.now, call.parameters.path())
     _check_free(call, name)
     if len(call.held.tables[GROUP]) >= GROUPS_LIMIT:
@@ -54,7 +53,7 @@ def update_group(call: Call) -> Changes:
     """Another name, another path."""
     group = found_group(call)
     parameters = call.parameters
-    name = parameters.name("NewGroupName", NAME_LIMIT) if "NewGroupName" in parameters else group.name
+    name = parameters.required("NewGroupName") if "NewGroupName" in parameters else group.name
     path = parameters.path("NewPath") if "NewPath" in parameters else group.path
     renamed = row_name(name) != row_name(group.name)
     if renamed:

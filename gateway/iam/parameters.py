@@ -3,17 +3,14 @@
 Source: AWS Query protocol, "Query serialization": lists are Name.member.1, structures Name.Field.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
+from gateway.tags import has_tag_characters
 from schemas.errors import InvalidInput
 
 PARAMETERS_LIMIT = 1000
 
-_is_name = re.compile(r"[\w+=,.@-]+", re.ASCII).fullmatch
-_is_path = re.compile(r"/|/[!-~]+/").fullmatch
-PATH_LIMIT = 512
 TAGS_LIMIT = 50
 
 
@@ -54,36 +51,20 @@ class Parameters:
             raise _missing(name)
         return value
 
-    def name(self, parameter: str, limit: int = 64) -> str:
-        """A name of an identity. Raises InvalidInput."""
-        value = self.required(parameter)
-        if not _is_name(value):
-            raise InvalidInput(
-                f"The specified value for {_member(parameter)} is invalid. It must contain only alphanumeric "
-                "characters and/or the following: +=,.@_-"
-            )
-        return self.limited(parameter, limit)
-
     def limited(self, parameter: str, limit: int, least: int = 0) -> str:
         """A text of at most `limit` characters. Raises InvalidInput."""
         value = self.get(parameter)
         if not least <= len(value) <= limit:
             raise InvalidInput(
-                f"1 validation error detected: Value at '{_member(parameter)}' failed to satisfy constraint: "
+                f"1 validation error detected: Value at '{member(parameter)}' failed to satisfy constraint: "
                 f"Member must have length less than or equal to {limit}"
                 + (f" and greater than or equal to {least}" if least else "")
             )
         return value
 
     def path(self, parameter: str = "Path") -> str:
-        """A path, "/" unless it is given. Raises InvalidInput."""
-        value = self.get(parameter) or "/"
-        if not _is_path(value) or len(value) > PATH_LIMIT:
-            raise InvalidInput(
-                "The specified value for path is invalid. It must begin and end with / and contain only "
-                "alphanumeric characters and/or / characters."
-            )
-        return value
+        """A path, "/" unless it is given."""
+        return self.get(parameter) or "/"
 
     def number(self, parameter: str, default: int, least: int, most: int) -> int:
         """A whole number. Raises InvalidInput."""
@@ -92,7 +73,7 @@ class Parameters:
             return default
         if not (text.isascii() and text.isdigit()) or len(text) > 9 or not least <= int(text) <= most:
             raise InvalidInput(
-                f"1 validation error detected: Value '{text}' at '{_member(parameter)}' failed to satisfy "
+                f"1 validation error detected: Value '{text}' at '{member(parameter)}' failed to satisfy "
                 f"constraint: Member must be a number from {least} to {most}"
             )
         return int(text)
@@ -133,6 +114,18 @@ class Parameters:
         )
 
 
+def check_tag_keys(given: list[str]) -> list[str]:
+    """Names of tags that are to go. Raises InvalidInput."""
+    for key in given:
+        if not 1 <= len(key) <= 128 or not has_tag_characters(key):
+            raise InvalidInput(
+                f"the tag {key!r} cannot be: names have 1 to 128 letters, numbers, spaces and _.:/=+-@"
+            )
+    if len(given) > TAGS_LIMIT:
+        raise InvalidInput(f"{len(given)} tags; at most {TAGS_LIMIT} are allowed")
+    return given
+
+
 def check_tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Tags by their names. Raises InvalidInput."""
     tags: dict[str, str] = {}
@@ -142,6 +135,10 @@ def check_tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise InvalidInput(
                 f"the tag {key!r} is not allowed: names have 1 to 128 characters and do not begin with "
                 "aws:, values have up to 256"
+            )
+        if not (has_tag_characters(key) and has_tag_characters(value)):
+            raise InvalidInput(
+                f"the tag {key!r} is not allowed: names and values have letters, numbers, spaces and _.:/=+-@"
             )
         if key.lower() in folded:
             raise InvalidInput(f"Duplicate tag keys found: {key!r}. Names differ by more than their case.")
@@ -154,11 +151,11 @@ def check_tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _missing(name: str) -> InvalidInput:
     return InvalidInput(
-        f"1 validation error detected: Value null at '{_member(name)}' failed to satisfy constraint: Member "
+        f"1 validation error detected: Value null at '{member(name)}' failed to satisfy constraint: Member "
         "must not be null"
     )
 
 
-def _member(name: str) -> str:
+def member(name: str) -> str:
     """As AWS's messages write a parameter: userName."""
     return name[:1].lower() + name[1:]

@@ -2,6 +2,7 @@
 
 from gateway.iam.actions import Action
 from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Reading, Result
+from gateway.iam.constraints import check_parameters
 from gateway.iam.permission import authorize
 from gateway.request import Services
 from schemas.errors import DeleteConflict, IdentitiesChanged
@@ -14,8 +15,9 @@ BUCKETS_PAGE = 1000
 async def perform(action: Action, call: Call, services: Services, origin: Origin) -> Result:
     """The answer, once every gateway goes by what was changed.
 
-    Raises AccessDenied, what the action raises, IdentitiesChanged where others keep changing the account,
-    and ServiceUnavailable."""
+    Raises InvalidInput, AccessDenied, what the action raises, IdentitiesChanged where others keep changing
+    the account, and ServiceUnavailable."""
+    check_parameters(call.action, call.parameters)
     authorize(action, call, services.callers, services.region)
     if call.action == "DeleteAccount":
         await _check_owns_nothing(call, services)

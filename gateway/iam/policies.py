@@ -19,7 +19,6 @@ from schemas.errors import (
 )
 from schemas.identities import GROUP, POLICY, ROLE, USER, Policy, PolicyVersion, row_name
 
-NAME_LIMIT = 128
 DESCRIPTION_LIMIT = 1000
 POLICIES_LIMIT = 1500
 VERSIONS_LIMIT = 5
@@ -28,7 +27,7 @@ SCOPES = ("", "All", "AWS", "Local")
 
 def create_policy(call: Call) -> Changes:
     parameters = call.parameters
-    name = parameters.name("PolicyName", NAME_LIMIT)
+    name = parameters.required("PolicyName")
     document = _document(call)
     policy = Policy(
         name, new_id("ANPA", 17), call.now, call.now, (PolicyVersion(1, document, call.now),),

@@ -19,7 +19,7 @@ LEAST_SECONDS, MOST_SECONDS = HOUR, 12 * HOUR
 
 def create_role(call: Call) -> Changes:
     parameters = call.parameters
-    name = parameters.name("RoleName")
+    name = parameters.required("RoleName")
     trust = parameters.required("AssumeRolePolicyDocument")
     boundary = parameters.get("PermissionsBoundary")
     check_trust(trust)

@@ -13,7 +13,7 @@ USERS_LIMIT = 5000
 
 def create_user(call: Call) -> Changes:
     parameters = call.parameters
-    name = parameters.name("UserName")
+    name = parameters.required("UserName")
     boundary = parameters.get("PermissionsBoundary")
     user = User(
         name, new_id("AIDA", 17), call.now, parameters.path(), tags=parameters.tags(),
@@ -47,7 +47,7 @@ def update_user(call: Call) -> Changes:
     """Another name, another path. The keys of a user that is renamed go along."""
     user = found_user(call)
     parameters = call.parameters
-    name = parameters.name("NewUserName") if "NewUserName" in parameters else user.name
+    name = parameters.required("NewUserName") if "NewUserName" in parameters else user.name
     path = parameters.path("NewPath") if "NewPath" in parameters else user.path
     if row_name(name) != row_name(user.name):
         _check_free(call, name)

@@ -27,13 +27,14 @@ def refused(call: Any, **parameters: Any) -> tuple[str, int]:
 
 
 def test_users(iam: Any, site: Site, name: str) -> None:
-    made = iam.create_user(UserName=name, Path="/team/", Tags=[{"Key": "Cost", "Value": "7 & <8>"}])["User"]
+    made = iam.create_user(UserName=name, Path="/team/", Tags=[{"Key": "Cost", "Value": "7 + 8"}])["User"]
     account = site.client("sts", site.root).get_caller_identity()["Account"]
     assert made["Arn"] == f"arn:aws:iam::{account}:user/team/{name}"
     assert made["UserId"].startswith("AIDA")
-    assert iam.get_user(UserName=name.upper())["User"]["Tags"] == [{"Key": "Cost", "Value": "7 & <8>"}]
+    assert iam.get_user(UserName=name.upper())["User"]["Tags"] == [{"Key": "Cost", "Value": "7 + 8"}]
     assert refused(iam.create_user, UserName=name.title()) == ("EntityAlreadyExists", 409)
     assert refused(iam.create_user, UserName="no/slash") == ("ValidationError", 400)
+    assert refused(iam.get_user, UserName="no/slash") == ("ValidationError", 400)
     iam.tag_user(UserName=name, Tags=[{"Key": "cost", "Value": "9"}, {"Key": "new", "Value": ""}])
     iam.untag_user(UserName=name, TagKeys=["NEW"])
     assert iam.list_user_tags(UserName=name)["Tags"] == [{"Key": "cost", "Value": "9"}]
@@ -51,6 +52,39 @@ def test_pages(iam: Any, name: str) -> None:
     pages = iam.get_paginator("list_users").paginate(PathPrefix=f"/{name}/", PaginationConfig={"PageSize": 2})
     found = [[user["UserName"] for user in page["Users"]] for page in pages]
     assert found == [names[:2], names[2:4], names[4:]]
+
+
+def test_pages_of_tags(iam: Any, name: str) -> None:
+    tags = [{"Key": f"t{number}", "Value": str(number)} for number in range(5)]
+    iam.create_user(UserName=name, Tags=tags[::-1])
+    first = iam.list_user_tags(UserName=name, MaxItems=3)
+    assert (first["Tags"], first["IsTruncated"]) == (tags[:3], True)
+    rest = iam.list_user_tags(UserName=name, MaxItems=3, Marker=first["Marker"])
+    assert (rest["Tags"], rest["IsTruncated"]) == (tags[3:], False)
+
+
+def test_attached_policies_by_path(iam: Any, name: str) -> None:
+    iam.create_user(UserName=name)
+    arn = iam.create_policy(PolicyName=name, Path="/team/", PolicyDocument=READ)["Policy"]["Arn"]
+    for each in (arn, READ_ONLY):
+        iam.attach_user_policy(UserName=name, PolicyArn=each)
+    for path, arns in {"/": [arn, READ_ONLY], "/team/": [arn], "/other/": []}.items():
+        found = iam.list_attached_user_policies(UserName=name, PathPrefix=path)["AttachedPolicies"]
+        assert sorted(one["PolicyArn"] for one in found) == sorted(arns), path
+
+
+def test_parameters_are_judged_before_anything_is_looked_up(iam: Any, name: str) -> None:
+    """IAM API Reference: the constraints of each parameter. Nobody of that name is there."""
+    invalid, absent = ("ValidationError", 400), ("NoSuchEntity", 404)
+    assert refused(iam.get_user, UserName=name) == absent
+    assert refused(iam.get_user, UserName=name + "!") == invalid
+    assert refused(iam.delete_role, RoleName="r" * 65) == invalid
+    assert refused(iam.list_users, PathPrefix="team") == invalid
+    assert refused(iam.list_roles, PathPrefix="/" + "p" * 512) == invalid
+    assert refused(iam.put_user_policy, UserName=name, PolicyName="a b", PolicyDocument=READ) == invalid
+    assert refused(iam.tag_user, UserName=name, Tags=[{"Key": "a", "Value": "<b>"}]) == invalid
+    assert refused(iam.tag_user, UserName=name, Tags=[{"Key": "a&b", "Value": ""}]) == invalid
+    assert refused(iam.untag_user, UserName=name, TagKeys=["a?"]) == invalid
 
 
 def test_access_keys(iam: Any, name: str) -> None:
