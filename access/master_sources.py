@@ -1,4 +1,7 @@
-"""Where the master key of a ring is kept: in a file beside it, or in the environment of its processes."""
+"""Where the master key of a ring is kept: in a file beside it, or in the environment of its processes.
+
+Wrapped by a transit endpoint it is in access.transit_master.
+"""
 
 import os
 import secrets
@@ -8,15 +11,12 @@ from typing import Protocol
 
 from awscrt.checksums import crc32c
 
+from access.master_files import MASTER_FILE, WRAPPED_FILE
 from disk.durable import sync_path, write_durably, write_synced
 from schemas.errors import ConfigurationError
 
 MASTER_HEADER = "strandline master key 1"
 MASTER_BYTES = 32
-
-
-MASTER_FILE = "master.key"
-WRAPPED_FILE = "master.wrapped"  # of access.transit
 
 
 class MasterSource(Protocol):

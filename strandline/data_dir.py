@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from access.master_files import MASTER_FILE
 from disk.durable import draft_of, sync_path, write_durably
 from disk.locks import try_lock
 from schemas.errors import ConfigurationError
@@ -77,9 +78,9 @@ class DataDir:
         """Shared counters of the running server's processes; removed at every start."""
         return self.root / "metrics"
 
-    def create(self, *, master_given: bool = False) -> None:
-        """Make what is missing, with mode 0700, durably. Harmless when repeated. `master_given`: the master
-        key is not in the folder.
+    def create(self, *, master_file: str | None = MASTER_FILE) -> None:
+        """Make what is missing, with mode 0700, durably. Harmless when repeated. `master_file`: the file in
+        the folder of keys that has the master key; None: it is not there.
 
         Raises ConfigurationError when the folder cannot be used, holds other things, lacks the master key
         of its data, or was written by a later version.
@@ -88,8 +89,8 @@ class DataDir:
             _make_folder(self.root)
             if self.format_file.exists():
                 self.check_format()
-                if not master_given:
-                    self._refuse_lost_keys()
+                if master_file is not None:
+                    self._refuse_lost_keys(self.keys / master_file)
             else:
                 self._refuse_foreign_folder()
             for name in FOLDERS:
@@ -113,9 +114,8 @@ class DataDir:
                 f"{FORMAT_VERSION}'"
             )
 
-    def _refuse_lost_keys(self) -> None:
+    def _refuse_lost_keys(self, path: Path) -> None:
         # The master key is made before the log is. Made anew, it would open nothing that is here.
-        path = self.keys / "master.key"
         if self.log.is_dir() and any(self.log.iterdir()) and not path.exists():
             raise ConfigurationError(
                 f"{path} is missing, and no object in {self.root} can be read without it: restore the "

@@ -29,7 +29,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     Raises ConfigurationError for a folder that cannot be used or is in use.
     """
     data = DataDir(settings.data_dir)
-    data.create(master_given=settings.master_key is not None)
+    data.create(master_file=settings.master_file)
     with data.lock():
         root = root_of(settings, data)
         async with open_parts(settings, data) as (_, parts):

@@ -53,7 +53,7 @@ def act(settings: Settings, endpoint: str, action: str, parameters: Parameter) -
     if endpoint or settings.cluster is not None:
         return _ask(settings, endpoint, action, parameters)
     data = DataDir(settings.data_dir)
-    data.create(master_given=settings.master_key is not None)
+    data.create(master_file=settings.master_file)
     try:
         with data.lock():
             return asyncio.run(_carry_out(settings, data, action, parameters))

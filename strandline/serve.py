@@ -46,7 +46,7 @@ GAUGES = (
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Raises ConfigurationError for what cannot be used."""
     data = DataDir(settings.data_dir)
-    data.create(master_given=settings.master_key is not None)
+    data.create(master_file=settings.master_file)
     with data.lock() as lock:
         check_free(*settings.listens)
         root = root_of(settings, data)

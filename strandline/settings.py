@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from access.master_files import MASTER_FILE, WRAPPED_FILE
 from schemas.errors import ConfigurationError
 from schemas.new_buckets import NewBuckets
 from strandline.cluster.settings import ClusterSettings
@@ -169,8 +170,30 @@ class Settings(BaseSettings):
         max_length=64,
         description="Master key of the folder of keys, 64 hex digits (`openssl rand -hex 32`), the same for "
         "every process of the store. Unset, it is in the file master.key of that folder, made at the first "
-        "start.",
+        "start, or under a transit endpoint.",
         json_schema_extra=NO_FLAG,
+    )
+    transit_url: str | None = Field(
+        default=None,
+        description="Transit engine of a Vault-compatible server, https://HOST:PORT/v1/transit (http to this "
+        "machine only). With it, the master key is kept wrapped by that engine, in the file master.wrapped "
+        "of the folder of keys; every process asks it when it starts. The same for every process of the "
+        "store.",
+    )
+    transit_key: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.-]{1,128}$",
+        description="Name of the key of that engine that wraps the master key.",
+    )
+    transit_token_file: Path | None = Field(
+        default=None,
+        description="File with the token for that engine; it may encrypt, decrypt and rewrap with that key. "
+        "Read for every call, so that an agent may renew it.",
+    )
+    transit_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities that the certificate of that server may be from; unset, "
+        "those that this machine trusts.",
     )
     region: str = Field(
         default="us-east-1",
@@ -308,6 +331,13 @@ class Settings(BaseSettings):
         return self.model_dump_json(exclude={"root_access_key", "root_secret_key", "master_key"})
 
     @property
+    def master_file(self) -> str | None:
+        """The file in the folder of keys that has the master key; None: it is given."""
+        if self.master_key is not None:
+            return None
+        return MASTER_FILE if self.transit_url is None else WRAPPED_FILE
+
+    @property
     def worker_count(self) -> int:
         """How many workers there are to be."""
         return self.workers or min(MOST_WORKERS, _cores())
@@ -356,6 +386,8 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate and tls_key must be set together, or neither")
         if self.tls_certificate is None and (self.tls_client_ca is not None or self.tls_hsts_seconds):
             raise ValueError("tls_client_ca and tls_hsts_seconds need tls_certificate and tls_key")
+        if self.transit_url is not None and None in (self.transit_key, self.transit_token_file):
+            raise ValueError("transit_url needs transit_key and transit_token_file")
         return self
 
     @classmethod

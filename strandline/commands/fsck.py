@@ -74,9 +74,10 @@ def _snapshots(data: DataDir) -> Iterator[str]:
 def _keys(settings: Settings, data: DataDir) -> Iterator[str]:
     from strandline.key_ring import open_key_ring
 
-    master = data.keys / "master.key"
-    if settings.master_key is None and not master.exists():  # opening the ring would make one
-        yield f"{master} is missing, and no STRANDLINE_MASTER_KEY is given: no object can be read without it"
+    file = settings.master_file
+    if file is not None and not (data.keys / file).exists():  # opening the ring would make one
+        missing = data.keys / file
+        yield f"{missing} is missing, and no STRANDLINE_MASTER_KEY is given: no object can be read without it"
         return
     yield from open_key_ring(settings, data.keys).verify()
 

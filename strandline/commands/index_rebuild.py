@@ -31,7 +31,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     data = DataDir(settings.data_dir)
     data.check_format()
-    data.create(master_given=settings.master_key is not None)  # the folder index may be missing, too
+    data.create(master_file=settings.master_file)  # the folder index may be missing, too
     with data.lock():
         base, events = run_loop(rebuild(data))
     print(f"the index was made anew: {events} events applied from {base}")
