@@ -120,6 +120,9 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
     ),
     errors.LimitExceeded: S3Error("LimitExceeded", 409, "A limit of the account is exceeded."),
     errors.InvalidInput: S3Error("ValidationError", 400, "A parameter has a value that is not allowed."),
+    errors.DuplicateTags: S3Error(
+        "InvalidInput", 400, "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+    ),
     errors.InvalidProvider: S3Error("InvalidInput", 400, "The provider cannot be as it is asked for."),
     errors.InvalidSimulation: S3Error("InvalidInput", 400, "The simulation cannot be carried out as it is."),
     errors.MalformedPolicyDocument: S3Error("MalformedPolicyDocument", 400, "Syntax errors in policy."),

@@ -189,6 +189,10 @@ class InvalidInput(IdentityError):
     """A parameter of an identity action has a value that is not allowed."""
 
 
+class DuplicateTags(InvalidInput):
+    """Two tags whose names differ by their case at most."""
+
+
 class InvalidProvider(IdentityError):
     """A list of an OpenID Connect provider that is not allowed."""
 

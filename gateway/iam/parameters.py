@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from gateway.tags import has_tag_characters
-from schemas.errors import InvalidInput
+from schemas.errors import DuplicateTags, InvalidInput
 
 PARAMETERS_LIMIT = 1000
 
@@ -141,7 +141,9 @@ def check_tags(given: Iterable[tuple[str, str]]) -> dict[str, str]:
                 f"the tag {key!r} is not allowed: names and values have letters, numbers, spaces and _.:/=+-@"
             )
         if key.lower() in folded:
-            raise InvalidInput(f"Duplicate tag keys found: {key!r}. Names differ by more than their case.")
+            raise DuplicateTags(
+                f"Duplicate tag keys found. Please note that Tag keys are case insensitive: {key!r}"
+            )
         folded.add(key.lower())
         tags[key] = value
     if len(tags) > TAGS_LIMIT:

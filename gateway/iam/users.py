@@ -27,7 +27,7 @@ def create_user(call: Call) -> Changes:
 
 def get_user(call: Call) -> Result:
     """The user that is named, else the caller: of an account's root, what AWS tells of it."""
-    if "UserName" not in call.parameters and call.principal.kind == "account":
+    if not call.parameters.get("UserName") and call.principal.kind == "account":
         account = call.directory.account(call.number)
         created = account.created_at if account is not None else 0
         arn = f"arn:aws:iam::{call.number}:root"

@@ -85,6 +85,17 @@ def test_parameters_are_judged_before_anything_is_looked_up(iam: Any, name: str)
     assert refused(iam.tag_user, UserName=name, Tags=[{"Key": "a", "Value": "<b>"}]) == invalid
     assert refused(iam.tag_user, UserName=name, Tags=[{"Key": "a&b", "Value": ""}]) == invalid
     assert refused(iam.untag_user, UserName=name, TagKeys=["a?"]) == invalid
+    twice = [{"Key": "Team", "Value": "a"}, {"Key": "team", "Value": "b"}]
+    assert refused(iam.create_user, UserName=name, Tags=twice) == ("InvalidInput", 400)
+    assert refused(iam.tag_user, UserName=name, Tags=twice) == ("InvalidInput", 400)
+
+
+def test_the_root_is_who_asks_for_nobody_in_particular(site: Site) -> None:
+    iam = site.client("iam", site.root, parameter_validation=False)
+    account = site.client("sts", site.root).get_caller_identity()["Account"]
+    for named in ({}, {"UserName": ""}):
+        found = iam.get_user(**named)["User"]
+        assert (found["Arn"], found["UserId"]) == (f"arn:aws:iam::{account}:root", account)
 
 
 def test_access_keys(iam: Any, name: str) -> None:
