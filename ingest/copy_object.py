@@ -33,13 +33,14 @@ async def copy_object(
 ) -> PutResult:
     """A new version with the source's bytes. The second reference to its blobs is durable before the
     event is appended, and the data keys are wrapped anew under the key of the bucket copied to."""
+    expires = ports.lease_end()
     if by_reference:
         stored = await _referred_to(ports, bucket, source, checksum_algorithm, object_key)
     else:
         stored = await _encrypted_anew(ports, bucket, source, checksum_algorithm, object_key)
     event = ObjectPut(
         origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), owner or bucket.owner_id, source.size,
-        stored.etag, attributes, stored.manifest, stored.checksum, condition,
+        stored.etag, attributes, stored.manifest, stored.checksum, condition, expires=expires,
     )  # fmt: skip
     receipt = await submit_with_bytes(ports, bucket, event, stored.pending)
     return PutResult(receipt.version, stored.etag, source.size, receipt.time, stored.checksum)

@@ -77,10 +77,11 @@ async def put_part(
     _check_algorithm(upload, payload)
     if payload.checksum_algorithm is None and upload.checksum_algorithm is not None:
         payload = replace(payload, checksum_algorithm=upload.checksum_algorithm)
+    expires = ports.lease_end()
     stored = await store_part(ports, bucket.key_id, payload)
     event = PartPut(
         origin, bucket.bucket_id, bucket.epoch, upload.key, upload.upload_id, number, stored.size,
-        stored.etag, stored.manifest, stored.checksum,
+        stored.etag, stored.manifest, stored.checksum, expires=expires,
     )  # fmt: skip
     receipt = await submit_with_bytes(ports, bucket, event)
     return PartResult(stored.etag, receipt.time, stored.checksum)
@@ -158,12 +159,13 @@ async def complete_upload(
                 raise
             continue  # it ended, and its parts went, between the two readings
         _check_whole(joined, object_size, checksum)
+        expires = ports.lease_end()
         event = ObjectPut(
             origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), upload.owner_id, joined.size,
             joined.etag, upload.attributes,
             await ports.blobs.spill(bucket.key_id, joined.manifest),
             joined.checksum, condition, upload_id, upload.part_seq,
-            await ports.blobs.spill(bucket.key_id, joined.discarded),
+            await ports.blobs.spill(bucket.key_id, joined.discarded), expires=expires,
         )  # fmt: skip
         try:
             receipt = await submit_key_event(ports, bucket, event)

@@ -22,7 +22,12 @@ class BucketKeys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Made once by the composition root. `region` is what new buckets are created in."""
+    """Made once by the composition root.
+
+    region     what new buckets are created in
+    lease_end  until when, Unix milliseconds, a write that begins now may be committed; 0: without a limit.
+               Asked before the first byte is stored: what is older than that and unnamed may be swept
+    """
 
     submitter: Submitter
     blobs: BlobStore
@@ -30,5 +35,6 @@ class Ports:
     directory: BucketDirectory
     keys: BucketKeys
     region: str = "us-east-1"
+    lease_end: Callable[[], int] = lambda: 0
     new_nonce: Callable[[], bytes] = field(default_factory=lambda: RandomTokens(8))
     hashing: SideBySide = field(default_factory=SideBySide)

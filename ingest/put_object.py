@@ -20,10 +20,11 @@ async def put_object(
     owner: str = "",
 ) -> PutResult:
     """Store an object; see `ingest.producer.Producer.put_object` for the errors."""
+    expires = ports.lease_end()
     stored = await store_object(ports, bucket.key_id, payload)
     event = ObjectPut(
         origin, bucket.bucket_id, bucket.epoch, key, ports.new_nonce(), owner or bucket.owner_id, stored.size,
-        stored.etag, attributes, stored.manifest, stored.checksum, condition,
+        stored.etag, attributes, stored.manifest, stored.checksum, condition, expires=expires,
     )  # fmt: skip
     receipt = await submit_with_bytes(ports, bucket, event, stored.pending)
     return PutResult(receipt.version, stored.etag, stored.size, receipt.time, stored.checksum)

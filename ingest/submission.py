@@ -19,6 +19,7 @@ from schemas.errors import (
     NoSuchVersion,
     ObjectLocked,
     PreconditionFailed,
+    RequestTimeout,
     ServiceUnavailable,
     StorageFull,
     StrandlineError,
@@ -146,6 +147,8 @@ def refusal_error(refusal: str, key: str) -> StrandlineError:
         return InvalidObjectState("Restore is not allowed for the object's current storage class")
     if refusal == "part-landed-since":
         return PartLandedSince("A part of the upload landed while it was being ended.")
+    if refusal == "lease-ended":
+        return RequestTimeout("The write took so long that its bytes may have been removed meanwhile.")
     if refusal == "object-locked":
         return ObjectLocked("Access Denied because object protected by object lock.", Key=key)
     if refusal == "invalid-bucket-state":

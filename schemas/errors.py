@@ -64,7 +64,7 @@ class IndexCorrupt(StrandlineError):
 
 
 class RequestTimeout(StrandlineError):
-    """The client stopped sending in the middle of the body."""
+    """The client stopped sending in the middle of the body, or took too long for all of it."""
 
 
 # --- who and what ------------------------------------------------------------------------------------

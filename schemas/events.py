@@ -62,6 +62,8 @@ class ObjectPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="obj
     nonce       8 random bytes that make the version id unique
     upload_seq  the seq of the upload's last part as ingest saw it
     discarded   bytes of parts that the completed object does not use
+    expires     commit time, Unix milliseconds, after which apply refuses the event: by then a sweep may have
+                freed the bytes that it brings; 0: never
     """
 
     origin: Origin
@@ -80,6 +82,7 @@ class ObjectPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="obj
     upload_seq: int = 0
     discarded: Manifest = NO_BYTES
     rules: int = RULES_VERSION
+    expires: int = 0
 
 
 class ObjectDelete(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="object.delete/1"):
@@ -142,7 +145,8 @@ class UploadCreate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="
 
 
 class PartPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="part.put/1"):
-    """A part of an upload has landed; it replaces an earlier part of the same number."""
+    """A part of an upload has landed; it replaces an earlier part of the same number. `expires` as of
+    ObjectPut."""
 
     origin: Origin
     bucket_id: bytes
@@ -155,6 +159,7 @@ class PartPut(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="part.
     manifest: Manifest
     checksum: Checksum | None = None
     rules: int = RULES_VERSION
+    expires: int = 0
 
 
 class UploadAbort(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="upload.abort/1"):

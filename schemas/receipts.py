@@ -21,6 +21,7 @@ Refusal = Literal[
     "identities-changed",  # the account, since ingest read it: read it anew and try again
     "invalid-bucket-state",  # the versioning and the configurations of the bucket do not go together
     "object-locked",  # retention or a legal hold is in the way
+    "lease-ended",  # the write took so long that its bytes may have been swept
     "part-landed-since",  # Complete or Abort raced with a part: read the parts anew and try again
 ]
 

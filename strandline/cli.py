@@ -34,6 +34,7 @@ from strandline.commands import (
     topics_create,
     version,
     worker,
+    zones_sweep,
 )
 from strandline.commands.identities import IDENTITY_COMMANDS
 from strandline.load_settings import load_settings
@@ -45,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     topics_check,
     schema_migrate,
     bucket_shards,
+    zones_sweep,
     credentials,
     token,
     kms_create,

@@ -5,6 +5,7 @@
     blobs/xx/<blob>/gone                the blob's primary has let go
     blobs/xx/<blob>/freeing-<attempt>   somebody is deciding whether to free it; a UUIDv7
     repair/<zone>/<blob>                what the zone has of this blob should be looked at
+    sweep/<shard>-<began>-<at>          how far the sweep is (blobs/s3/sweep_place.py)
 
 xx are the last two digits of the blob's id, in hex like all ids. All but blocks are empty.
 """
@@ -13,6 +14,7 @@ import re
 
 BLOBS = "blobs/"
 REPAIR = "repair/"
+SWEEP = "sweep/"
 SHARDS = tuple(f"{shard:02x}" for shard in range(256))
 
 _BLOB = re.compile(r"blobs/[0-9a-f]{2}/([0-9a-f]{32})/.+")

@@ -8,7 +8,6 @@ from blobs import envelope
 from blobs.contract import Drop, KeySource, Lent
 from blobs.extents import rewrapped
 from blobs.frames import FRAME_SIZE
-from blobs.marking import mark_live
 from blobs.placement import Placement
 from blobs.s3.at_once import at_once
 from blobs.s3.endpoint import Timing, ZoneEndpoint
@@ -16,7 +15,7 @@ from blobs.s3.notes import Notes
 from blobs.s3.reading import ZoneReader
 from blobs.s3.references import References
 from blobs.s3.repair import Repairer
-from blobs.s3.sweeping import Candidates
+from blobs.s3.sweeping import ZoneSweep
 from blobs.s3.writing import BlockWriter
 from blobs.s3.zone import Zone
 from blobs.s3.zones import Zones
@@ -70,6 +69,7 @@ class S3Blobs:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="blobs")
         self._space = Workspace()
         self.repairer = Repairer(self._zones, self._references, new_id, report)
+        self.sweeping = ZoneSweep(self._all, self._references, self._spilling.expand, timing.patience)
         self.read_now = self._reader.read_now
 
     async def start(self) -> None:
@@ -162,10 +162,9 @@ class S3Blobs:
         return sum(await at_once(once, lambda drop: self._references.drop(*drop), AT_ONCE))
 
     async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
-        candidates = Candidates(before)
-        await candidates.list(self._all)
-        await mark_live(candidates.mark, live, self._spilling.expand)
-        return await candidates.sweep(self._references)
+        candidates = await self.sweeping.find(before)
+        await self.sweeping.mark(candidates, live)
+        return await self.sweeping.free(candidates)
 
     # --- pieces ------------------------------------------------------------------------------------------
     async def _store(self, key_id: str, data: bytes) -> Extent:

@@ -26,6 +26,7 @@ from schemas.receipts import Refusal
 from schemas.rows import Bucket, BucketEpoch, Configuration
 
 NO_STATE = KeyState()
+_LEASED = (ObjectPut, PartPut)  # they bring bytes
 
 
 def want(event: ObjectEvent) -> KeyWant | None:
@@ -48,6 +49,8 @@ def apply_object_event(
     if isinstance(event, EpochSet):
         return apply_epoch_set(event, epoch, moment)
     refusal = _epoch_refusal(event, epoch)
+    if not refusal and type(event) in _LEASED and 0 < event.expires < moment.time:  # type: ignore[union-attr]
+        refusal = "lease-ended"
     if refusal or epoch is None:
         return refuse(refusal, moment, event.origin, event.bucket_id, event.key, brought(event))
     if type(event) is ObjectPut:

@@ -1,5 +1,5 @@
 """What one process of a cluster does for all: finish deletions of buckets that their gateway did not, keep
-shards of the index small, copy blobs again.
+shards of the index small, copy blobs again, free orphans.
 
 Every worker may; the one that is given the only partition of `dead-letters` in the group HOUSEKEEPERS does.
 Should two of them overlap for a moment, while one is being replaced, then they do the same thing twice.
@@ -17,7 +17,9 @@ from index.cassandra.index import CassandraIndex
 from index.cassandra.shard_keeper import ShardKeeper
 from ingest.ports import Ports
 from processors.bucket_keeper import BucketKeeper
-from schemas.errors import ServiceUnavailable, StorageFull
+from processors.orphan_sweeper import OrphanSweeper
+from schemas.errors import ServiceUnavailable, StorageFull, StrandlineError
+from strandline.cluster.orphans import orphan_sweeper
 from strandline.cluster.services import open_services, open_zone_blobs
 from strandline.cluster.settings import ClusterSettings
 from strandline.loops import told
@@ -30,6 +32,7 @@ HOUSEKEEPERS = "housekeepers"
 FENCE_SECONDS = 60.0  # longer than a deletion of a bucket may take
 REPAIR_SECONDS = 60.0
 SHARD_SECONDS = 10.0
+SWEEP_SECONDS = 60.0  # how often it looks whether a sweep is due, at least
 
 
 class Housekeeper:
@@ -46,7 +49,9 @@ class Housekeeper:
         log.info("this worker keeps house now")
         blobs = open_zone_blobs(self._cluster, self._keys)
         await blobs.start()
-        tasks = [_running(self._keep_buckets()), _running(self._keep_shards()), _running(_repair(blobs))]
+        sweeper = orphan_sweeper(self._settings, self._cluster, self._index.reader, blobs)
+        loops = (self._keep_buckets(), self._keep_shards(), _repair(blobs), _sweep(sweeper, self._cluster))
+        tasks = [_running(loop) for loop in loops]
         try:
             await feed.wait_ended()
         finally:
@@ -96,6 +101,23 @@ async def _repair(blobs: S3Blobs) -> None:
             continue
         if done.blocks or done.lost:
             log.warning("%d blocks were copied again, %d have no copy left", done.blocks, done.lost)
+
+
+async def _sweep(sweeper: OrphanSweeper, cluster: ClusterSettings) -> None:
+    """Free, once per lease, the bytes in the zones that nothing names."""
+    outage = Outage(log, "bytes that nothing names stay in the zones", "the zones are swept again")
+    while True:
+        await asyncio.sleep(min(SWEEP_SECONDS, cluster.write_lease_seconds))
+        try:
+            place = await sweeper.due()
+            while place is not None and not place.done:
+                swept = await sweeper.step(place)
+                place = swept.place
+                if swept.orphans:
+                    log.warning("nothing named %d blobs in the zones: %d bytes freed", *swept[2:])
+            outage.worked()
+        except StrandlineError as error:  # whatever it is: nothing that is named was freed
+            outage.failed(error.message)
 
 
 def _running(loop: Coroutine[object, object, None]) -> "asyncio.Task[None]":

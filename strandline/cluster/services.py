@@ -1,6 +1,7 @@
 """What the HTTP edge stands on in a cluster: producer and reader over Kafka, Cassandra and the zones."""
 
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -65,7 +66,11 @@ class ClusterServices:
         directory = BucketDirectory(index.reader, age)
         identities = open_directory(root_of(settings, cluster).credential, keys)
         partition = identity_partition_of(cluster.kafka.policy_partitions)
-        self.ports = Ports(submitter, blobs, index.reader, directory, keys, settings.region)
+        lease = cluster.write_lease_seconds
+        self.ports = Ports(
+            submitter, blobs, index.reader, directory, keys, settings.region,
+            lease_end=lambda: int((time.time() + lease) * 1000),
+        )  # fmt: skip
         self.services = Services(
             producer=Producer(self.ports),
             reader=Reader(index.reader, directory, blobs),

@@ -152,6 +152,14 @@ class ClusterSettings(ClusterModel):
         le=64 * 1024,
         description="Objects of up to so many bytes are kept in Cassandra, larger ones in the zones.",
     )
+    write_lease_seconds: int = Field(
+        default=86400,
+        ge=1,
+        le=30 * 86400,
+        description="How long a write may take from its first byte on, seconds; then it is refused. Bytes in "
+        "the zones that nothing names are freed once they are twice as old. The same for all roles: before "
+        "it is made shorter, stop the housekeepers until the gateways' longer one has passed.",
+    )
     keys_dir: Path = Field(
         description="Folder of the key ring and the root credentials: one folder, shared by all gateways and "
         "workers."

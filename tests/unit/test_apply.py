@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.events import Condition
@@ -325,6 +326,25 @@ def test_an_event_of_another_epoch_is_to_be_tried_again_with_its_bytes(run: Any,
         await p.one(epoch(2))
         assert refusal(await p.one(event)) == ("stale-epoch", ())
         assert await p.versions() == []
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [put(blob=7), part(1, 7), put(manifest=spilled(7), upload_id="u")],
+    ids=("put", "part", "complete"),
+)
+def test_a_write_whose_lease_has_ended_is_refused_and_its_bytes_freed(run: Any, event: Any) -> None:
+    """By commit time alone: the last moment of the lease still counts."""
+
+    async def body(p: Partition) -> None:
+        await p.apply(epoch(1), upload())
+        late = msgspec.structs.replace(event, expires=p.time)
+        assert refusal(await p.one(late)) == ("lease-ended", (stored(7),))
+        assert await p.versions() == []
+        in_time = msgspec.structs.replace(event, expires=p.time + 1)
+        assert (await p.one(in_time))[0].refusal == ""
 
     run(body)
 

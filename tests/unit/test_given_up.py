@@ -3,13 +3,22 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingest.payload import Payload
-from schemas.errors import LogUnavailable, NoSuchBucket, StorageFull, StrandlineError, SubmitTimeout
+from ingest.producer import CompletedPart, Producer
+from schemas.errors import (
+    LogUnavailable,
+    NoSuchBucket,
+    RequestTimeout,
+    StorageFull,
+    StrandlineError,
+    SubmitTimeout,
+)
 from schemas.manifest import Manifest
 from schemas.rows import Attributes, Bucket
 from tests.store import ORIGIN, Store, embedded_store
@@ -101,6 +110,34 @@ def test_a_bucket_that_is_gone_when_the_bytes_have_arrived(tmp_path: Path) -> No
         with pytest.raises(NoSuchBucket):
             await put(store, bucket, LARGE)
         assert blob_files(tmp_path) == []
+
+    run(tmp_path, scenario)
+
+
+def test_a_write_that_took_longer_than_its_lease(tmp_path: Path) -> None:
+    """Refused whatever it is, for a sweep may have freed its bytes; in time, it counts."""
+
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        now = int(time.time() * 1000)
+        late = Producer(replace(store.ports, lease_end=lambda: now - 1000))
+        in_time = Producer(replace(store.ports, lease_end=lambda: now + 600_000))
+        body = Payload(bytes(LARGE), LARGE)
+        upload = await in_time.create_upload(bucket, "parts", Attributes(), ORIGIN)
+        await in_time.put_object(bucket, "source", body, Attributes(), ORIGIN)
+        source = await store.reader.find(bucket, "source")
+        with pytest.raises(RequestTimeout, match="took so long"):
+            await late.put_object(bucket, "key", body, Attributes(), ORIGIN)
+        with pytest.raises(RequestTimeout):
+            await late.copy_object(bucket, "key", source, Attributes(), ORIGIN)
+        with pytest.raises(RequestTimeout):
+            await late.put_part(bucket, upload, 1, body, ORIGIN)
+        part = await in_time.put_part(bucket, upload, 1, body, ORIGIN)
+        parts = [CompletedPart(1, part.etag)]
+        with pytest.raises(RequestTimeout):
+            await late.complete_upload(bucket, "parts", upload.upload_id, parts, ORIGIN)
+        await in_time.complete_upload(bucket, "parts", upload.upload_id, parts, ORIGIN)
+        listed = await store.ports.index.list_current(bucket.bucket_id, "", True, None, 9)
+        assert [one.key for one in listed] == ["parts", "source"]
 
     run(tmp_path, scenario)
 

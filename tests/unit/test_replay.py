@@ -48,7 +48,7 @@ def any_event(choose: random.Random, seen: list[int]) -> Event:
     return choose.choice(
         (
             put(key, blob, at=at, condition=condition),
-            put(key, blob, at=at),
+            put(key, blob, at=at, expires=1_000 + 2 * len(seen)),
             put(
                 key,
                 blob,

@@ -11,6 +11,7 @@ from schemas.events import (
     ObjectPut,
     ObjectUpdate,
     Origin,
+    PartPut,
     UploadCreate,
     decode_event,
     encode_event,
@@ -31,10 +32,15 @@ BYTES = Manifest("inline", (Extent(b"", 0, 40, 4, "key", b"d" * 4),), (), b"byte
 CRC = Checksum("CRC32", "AAAAAA==")
 
 
-def put(attributes: Attributes) -> ObjectPut:
+def put(attributes: Attributes, expires: int = 0) -> ObjectPut:
     return ObjectPut(
-        ORIGIN, BUCKET, 3, "key", b"n" * 8, "owner", 4, "etag", attributes, BYTES, CRC, Condition("etag")
-    )
+        ORIGIN, BUCKET, 3, "key", b"n" * 8, "owner", 4, "etag", attributes, BYTES, CRC, Condition("etag"),
+        expires=expires,
+    )  # fmt: skip
+
+
+def part(expires: int = 0) -> PartPut:
+    return PartPut(ORIGIN, BUCKET, 3, "key", "upload", 2, 4, "etag", BYTES, CRC, expires=expires)
 
 
 def create(attributes: Attributes) -> UploadCreate:
@@ -68,10 +74,16 @@ ENCRYPTION_BYTES = "95a36b6d73c40473737373a361726e81a163a133c3"
 WITH_ENCRYPTION = f"97{ATTRIBUTES_BYTES}81a162a132{ACL_BYTES}{LOCK_BYTES}{ENCRYPTION_BYTES}"
 
 
-def put_bytes(attributes: str) -> bytes:
+def put_bytes(attributes: str, begin: str = "dc0011", end: str = "") -> bytes:
     return bytes.fromhex(
-        f"dc0011ac6f626a6563742e7075742f31{ORIGIN_BYTES}c4086e6e6e6e6e6e6e6ea56f776e657204a465746167"
-        f"{attributes}{BYTES_BYTES}{CRC_BYTES}92a465746167c0c00096a6696e6c696e659090c400c400c001"
+        f"{begin}ac6f626a6563742e7075742f31{ORIGIN_BYTES}c4086e6e6e6e6e6e6e6ea56f776e657204a465746167"
+        f"{attributes}{BYTES_BYTES}{CRC_BYTES}92a465746167c0c00096a6696e6c696e659090c400c400c001{end}"
+    )
+
+
+def part_bytes(begin: str = "9c", end: str = "") -> bytes:
+    return bytes.fromhex(
+        f"{begin}aa706172742e7075742f31{ORIGIN_BYTES}a675706c6f61640204a465746167{BYTES_BYTES}{CRC_BYTES}01{end}"
     )
 
 
@@ -111,9 +123,11 @@ UPDATE_BYTES = bytes.fromhex(
         (create_bytes(WITH_ACL), create(SHARED)),
         (put_bytes(WITH_LOCK), put(KEPT)),
         (create_bytes(WITH_LOCK), create(KEPT)),
+        (put_bytes(WITH_ENCRYPTION), put(SECRET)),
+        (part_bytes(), part()),
     ],
 )
-def test_events_of_before_there_were_tags_acls_locks_and_encryption(stored: bytes, event: Any) -> None:
+def test_events_of_before_there_were_tags_acls_locks_encryption_and_leases(stored: bytes, event: Any) -> None:
     assert decode_event(stored) == event
 
 
@@ -135,7 +149,9 @@ def test_rows_of_before_there_were_tags_acls_locks_and_encryption(stored: bytes,
 @pytest.mark.parametrize(
     ("stored", "event"),
     [
-        (put_bytes(WITH_ENCRYPTION), put(SECRET)),
+        (put_bytes(WITH_ENCRYPTION, "dc0012", "00"), put(SECRET)),
+        (put_bytes(WITH_ENCRYPTION, "dc0012", "cd03e8"), put(SECRET, 1000)),
+        (part_bytes("9d", "cd03e8"), part(1000)),
         (create_bytes(WITH_ENCRYPTION), create(SECRET)),
         (UPDATE_BYTES, ObjectUpdate(ORIGIN, BUCKET, 3, "key", "null", {"b": "2"}, 7, ACL, LOCK, True, True)),
     ],
