@@ -2,6 +2,7 @@
 
 import argparse
 
+from schemas.errors import ConfigurationError
 from strandline.settings import Settings
 
 NAME = "snapshot"
@@ -13,6 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Say where it is and what it covers. Raises IndexCorrupt when the live index is not what the log makes,
+    ConfigurationError in a cluster."""
+    if settings.cluster is not None:
+        raise ConfigurationError(
+            "a table [cluster] is configured, and snapshots are taken of a data folder only: in a cluster, "
+            "Kafka keeps the whole log"
+        )
     from strandline.data_dir import DataDir
     from strandline.runtime import run as run_loop
     from strandline.verification import take_snapshot

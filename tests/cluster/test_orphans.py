@@ -210,7 +210,7 @@ def test_gateways_killed_in_mid_upload_leave_nothing_behind(server: ClusterServe
     leftovers = set().union(*held) - asyncio.run(named(cluster))
     assert len(leftovers) >= ROUNDS
     count = f"nothing names {len(leftovers)} of them"
-    until(lambda: count in swept(server, "--dry-run"), 4 * LEASE)
+    until(lambda: count in swept(server, "--dry-run"), 4 * LEASE + 120)
     assert in_zones(zones, cluster) == held
     assert f"nothing named {len(leftovers)} of them" in swept(server)
     assert in_zones(zones, cluster) == [asyncio.run(named(cluster))] * len(zones.zones)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
+from strandline.cli import main
 from strandline.commands.config_show import as_toml
 from strandline.listen import ListenAddress, parse_listen
 from strandline.load_settings import load_settings
@@ -189,6 +190,11 @@ endpoint = "https://a:9000"
 access_key = "k"
 secret_key = "hunter2"
 """
+
+
+def test_there_are_no_snapshots_of_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["snapshot", "--config", str(config(tmp_path, CLUSTER))]) == 2
+    assert "in a cluster, Kafka keeps the whole log" in capsys.readouterr().err
 
 
 def test_a_cluster_is_read_from_its_tables(tmp_path: Path) -> None:
