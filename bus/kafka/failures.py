@@ -12,22 +12,19 @@ T = TypeVar("T")
 
 RETRY_SECONDS = 0.2
 
-# The record was refused, or never left this process. (The broker may have appended what ended in any
-# other way: a timeout, a connection lost in the middle, NOT_ENOUGH_REPLICAS_AFTER_APPEND.)
+# Why a record can never have been taken, at whichever attempt: by what it is, or where it was to go. (Before
+# any other failure, an earlier attempt whose answer was lost may have been appended: before a timeout, before
+# it was refused for want of rights or copies, before a client was given up that had it queued to be sent
+# again. confluent-kafka does not tell the message's status.)
 NOT_APPENDED = frozenset(
     {
-        KafkaError._PURGE_QUEUE,
         KafkaError._QUEUE_FULL,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,
-        KafkaError._FATAL,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.INVALID_RECORD,
         KafkaError.INVALID_REQUIRED_ACKS,
         KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.NOT_ENOUGH_REPLICAS,
         KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.TOPIC_EXCEPTION,
     }
 )
