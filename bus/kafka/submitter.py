@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count, takewhile
+
+from confluent_kafka import KafkaException
 
 from bus.kafka.connection import KafkaConnection
 from bus.kafka.inbox import ReceiptInbox
@@ -26,6 +29,7 @@ WAITING_LIMIT = 8192  # writers of one gateway
 SWEEP_SECONDS = 0.25
 ASK_SECONDS = 2.0  # who has waited for so long is looked up, and again after as long
 ANSWER_SECONDS = 2.0  # for each question to the brokers meanwhile
+ASKING_THREADS = 2  # of their own: brokers that do not answer must hold up nothing else
 
 Lane = tuple[str, int]  # topic, partition
 
@@ -93,6 +97,7 @@ class KafkaSubmitter:
         except BaseException:
             await self._producer.close(0)
             raise
+        self._askers = ThreadPoolExecutor(ASKING_THREADS, thread_name_prefix="outcomes")
         self._tasks = [
             asyncio.create_task(self._sweep(), name="receipts-deadlines"),
             asyncio.create_task(self._keep_lease(), name="receipts-lease"),
@@ -137,6 +142,7 @@ class KafkaSubmitter:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._askers.shutdown(wait=False, cancel_futures=True)
         for number in list(self._waiting):
             self._fail(number, SubmitTimeout("the gateway is shutting down"))
         try:
@@ -184,9 +190,10 @@ class KafkaSubmitter:
     async def _ask_for(self, lane: Lane, numbers: dict[int, int]) -> None:
         """Answer those of one partition, by the offsets of their events, whose facts are there."""
         try:
-            found = await asyncio.to_thread(self._outcomes.find, *lane, numbers)
-        except (LogError, ServiceUnavailable) as error:
-            log.warning("outcomes of %s/%d cannot be looked up: %s", *lane, error.message)
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._askers, self._outcomes.find, *lane, numbers)
+        except (LogError, ServiceUnavailable, KafkaException) as error:
+            log.warning("outcomes of %s/%d cannot be looked up: %s", *lane, error)
             return
         if found:
             log.warning("%d receipts of %s/%d were lost; the facts tell their outcomes", len(found), *lane)
