@@ -12,6 +12,7 @@ from schemas.identities import ROLE, USER, Account, Role
 
 PARAMETER = "PrincipalArn"
 NOBODY = ("*", "anonymous")
+ROOT = "root"  # that of the account, where no user is called so
 SESSION = "explained"  # what the session of a role is called where none is named
 
 _root = re.compile(r"arn:aws:iam::(\d{12}):root").fullmatch
@@ -28,7 +29,8 @@ def explained_principal(call: Call) -> Principal:
     if account is None:
         raise NoSuchEntity(f"There is no account {call.number}.")
     root, session = _root(wanted), _session(wanted)
-    if root is not None and root[1] == call.number:
+    named_root = wanted == ROOT and call.held.user(ROOT) is None
+    if named_root or (root is not None and root[1] == call.number):
         return account_principal(call.number, account)
     if session is not None and session[1] == call.number:
         return _of_role(call, account, call.held.role(session[2]), session[3], wanted)

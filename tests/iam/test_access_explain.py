@@ -170,6 +170,7 @@ def test_whoever_can_call(site: Site, iam: Any, main: Account, bucket: str, name
     session = f"arn:aws:sts::{number}:assumed-role/{name}/monday"
     for principal, decision in (
         (role, "allowed"), (session, "allowed"), (name, "allowed"), ("anonymous", "implicitDeny"),
+        ("root", "allowed"),
         (f"arn:aws:iam::{number}:root", "allowed"), (f"arn:aws:iam::{main.id}:root", "implicitDeny"),
     ):  # fmt: skip
         number = main.id if main.id in principal else ""
@@ -183,6 +184,8 @@ def test_whoever_can_call(site: Site, iam: Any, main: Account, bucket: str, name
     ):
         assert code(site, site.root, principal, "s3:GetObject", resource)[0] == expected
     assert code(site, site.root, role, "ec2:RunInstances", resource)[0] == "InvalidInput"
+    said = printed(site.server, "--principal", "root", "--action", "s3:GetObject", "--resource", resource)
+    assert said.startswith("allowed: ")
     words = ("--principal", role, "--action", "s3:GetObject", "--resource", "arn:aws:s3:::nothing/x")
     assert "NoSuchBucket" in told(site.server, "access", "explain", *words, code=1)
 
