@@ -149,6 +149,8 @@ class Version2:
     ) -> None:
         """Compare the signature with our own, in each form that clients give to the same resource."""
         amz = _amz_headers(headers, parameters)
+        for parameter in parameters:
+            _refuse_ambiguous(parameter)
         md5, kind = headers.get("content-md5", "").strip(), headers.get("content-type", "").strip()
         lines = "".join([f"{name}:{amz[name]}\n" for name in sorted(amz)])
         begin = f"{method}\n{md5}\n{kind}\n{date}\n{lines}"
@@ -202,6 +204,24 @@ def _amz_headers(headers: Mapping[str, str], parameters: Iterable[_Parameter]) -
         if name.startswith("x-amz-"):
             found.setdefault(name, (parameter.value or "").strip())
     return found
+
+
+def _refuse_ambiguous(parameter: _Parameter) -> None:
+    """Names and values are signed decoded, one after the other: a value that goes on like another parameter,
+    or a header that goes on in another line, would have the signature of both. Raises InvalidArgument."""
+    name, value = parameter.name, parameter.value or ""
+    if name.lower().startswith("x-amz-"):
+        ambiguous = ":" in name or "\n" in name or "\n" in value
+    else:
+        ambiguous = name in SUBRESOURCES and any(
+            part.partition("=")[0] in SUBRESOURCES for part in value.split("&")[1:]
+        )
+    if ambiguous:
+        raise InvalidArgument(
+            "In a request signed with version 2 this parameter reads like two. Sign it with version 4.",
+            ArgumentName=name,
+            ArgumentValue=value,
+        )
 
 
 def _bytes(text: str) -> bytes:

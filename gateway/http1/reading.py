@@ -95,6 +95,10 @@ class RequestReader:
         version = parser.get_http_version()
         if version not in VERSIONS:
             raise Unreadable(BAD_REQUEST)
+        host = self._headers.get("host")
+        if "," in host if host is not None else version == "1.1":
+            # None, or several (RFC 9112 §3.2): a proxy may have gone by another than we would.
+            raise Unreadable(BAD_REQUEST)
         target = self._url.decode("utf-8", "surrogateescape")
         if target[:1] != "/":
             target = _without_authority(target)

@@ -68,7 +68,10 @@ def follow_all(website: WebsiteConfiguration, visit: Visit) -> Response | None:
 
 def to_folder(key: str) -> Response:
     """From a folder's name to the folder, so that links in its page are relative to it."""
-    return moved(FOUND, f"/{_path(key)}/")
+    path = _path(key)
+    if path[:1] == "/":
+        path = f"%2F{path[1:]}"  # or the browser would take what follows "//" for a host
+    return moved(FOUND, f"/{path}/")
 
 
 def moved(status: int, location: str) -> Response:

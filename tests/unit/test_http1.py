@@ -111,7 +111,7 @@ def test_a_body_may_come_in_any_pieces() -> None:
             await client.writer.drain()
             await asyncio.sleep(0)
         assert (await client.answer())[2] == b"PUT /k? hello"
-        client.write("PUT /k HTTP/1.1\nContent-Length: 3000000\n\n")
+        client.write("PUT /k HTTP/1.1\nHost: h\nContent-Length: 3000000\n\n")
         client.write(bytes(3_000_000))
         assert len((await client.answer())[2]) == len(b"PUT /k? ") + 3_000_000
 
@@ -126,11 +126,11 @@ def test_a_body_may_come_in_any_pieces() -> None:
 def test_who_keeps_the_connection(version: str, header: str, stays: bool) -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write(f"GET /1 HTTP/{version}\n{header}\n")
+        client.write(f"GET /1 HTTP/{version}\nHost: h\n{header}\n")
         _, headers, _ = await client.answer()
         assert headers.get("connection", "keep-alive") == ("keep-alive" if stays else "close")
         if stays:
-            client.write("GET /2 HTTP/1.1\n\n")
+            client.write("GET /2 HTTP/1.1\nHost: h\n\n")
             assert (await client.answer())[2] == b"GET /2? "
         else:
             assert await client.rest() == b""
@@ -141,27 +141,27 @@ def test_who_keeps_the_connection(version: str, header: str, stays: bool) -> Non
 @pytest.mark.parametrize(
     "request_text",
     [
-        "PUT /k HTTP/1.1\nContent-Length: 3\nTransfer-Encoding: chunked\n\n0\n\n",
-        "PUT /k HTTP/1.1\nContent-Length: 3\nContent-Length: 4\n\nabcd",
-        "PUT /k HTTP/1.1\nContent-Length: 3, 3\n\nabc",
-        "PUT /k HTTP/1.1\nContent-Length: +3\n\nabc",
-        "PUT /k HTTP/1.1\nContent-Length: -1\n\n",
-        "PUT /k HTTP/1.1\nTransfer-Encoding: chunked, identity\n\n0\n\n",
-        "GET /k HTTP/1.1\nA: b\n c: d\n\n",
-        "GET /k HTTP/1.1\nA : b\n\n",
-        "GET /k HTTP/1.1\nA: b\0c\n\n",
+        "PUT /k HTTP/1.1\nHost: h\nContent-Length: 3\nTransfer-Encoding: chunked\n\n0\n\n",
+        "PUT /k HTTP/1.1\nHost: h\nContent-Length: 3\nContent-Length: 4\n\nabcd",
+        "PUT /k HTTP/1.1\nHost: h\nContent-Length: 3, 3\n\nabc",
+        "PUT /k HTTP/1.1\nHost: h\nContent-Length: +3\n\nabc",
+        "PUT /k HTTP/1.1\nHost: h\nContent-Length: -1\n\n",
+        "PUT /k HTTP/1.1\nHost: h\nTransfer-Encoding: chunked, identity\n\n0\n\n",
+        "GET /k HTTP/1.1\nHost: h\nA: b\n c: d\n\n",
+        "GET /k HTTP/1.1\nHost: h\nA : b\n\n",
+        "GET /k HTTP/1.1\nHost: h\nA: b\0c\n\n",
         "GET /k HTTP/2.0\n\n",
         "GET /k\n\n",
         "\x16\x03\x01\x02\x00\x01\x00",
         b"GET /k HTTP/1.1\nHost: h\n\n",
-        b"GET /k HTTP/1.1\r\nA: b\rc: d\r\n\r\n",
+        b"GET /k HTTP/1.1\r\nHost: h\r\nA: b\rc: d\r\n\r\n",
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(request_text: str | bytes) -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
         client.write(request_text)
-        client.write("GET /smuggled HTTP/1.1\n\n")
+        client.write("GET /smuggled HTTP/1.1\nHost: h\n\n")
         got = await client.rest()
         assert got.startswith(BAD)
         assert got.count(b"HTTP/1.1 ") == 1
@@ -179,7 +179,7 @@ def test_a_body_that_breaks_off_in_its_framing() -> None:
 
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("PUT /k HTTP/1.1\nTransfer-Encoding: chunked\n\n3\nabc\nxyz\n")
+        client.write("PUT /k HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n3\nabc\nxyz\n")
         _, headers, body = await client.answer()
         assert (headers["connection"], body) == ("close", b"short")
         assert await client.rest() == b""
@@ -202,7 +202,7 @@ def test_methods_that_there_are_not() -> None:
 def test_a_head_without_end(long: str) -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("GET /k" if long == "path" else "GET /k HTTP/1.1\n")
+        client.write("GET /k" if long == "path" else "GET /k HTTP/1.1\nHost: h\n")
         if long == "value":
             client.write("A: ")
         line = b"a" * 64 if long != "many" else b"a: b\r\n" * 12
@@ -218,7 +218,7 @@ def test_a_head_without_end(long: str) -> None:
 def test_a_client_that_never_completes_its_head() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("GET /k HTTP/1.1\nHo")
+        client.write("GET /k HTTP/1.1\nHost: h\nHo")
         with suppress(ConnectionError):
             assert await client.rest() == b""
 
@@ -233,13 +233,15 @@ def test_another_protocol_is_offered_in_vain(body: bytes, framing: str) -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
         length = framing % len(body) if "%" in framing else framing
-        head = "PUT /k HTTP/1.1\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMA\n"
+        head = (
+            "PUT /k HTTP/1.1\nHost: h\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: A\n"
+        )
         client.write(f"{head}{length}\n\n")
         if "%" in framing:
             client.write(body)
         else:
             client.write((b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n")
-        client.write("GET /2 HTTP/1.1\n\n")
+        client.write("GET /2 HTTP/1.1\nHost: h\n\n")
         assert (await client.answer())[2] == b"PUT /k? " + body
         assert (await client.answer())[2] == b"GET /2? "
 
@@ -249,7 +251,7 @@ def test_another_protocol_is_offered_in_vain(body: bytes, framing: str) -> None:
 def test_a_body_is_asked_for_once_it_is_read() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("PUT /k HTTP/1.1\nContent-Length: 3\nExpect: 100-continue\n\n")
+        client.write("PUT /k HTTP/1.1\nHost: h\nContent-Length: 3\nExpect: 100-continue\n\n")
         assert (await client.answer())[0] == b"HTTP/1.1 100 Continue\r\n"
         client.write("abc")
         assert (await client.answer())[2] == b"PUT /k? abc"
@@ -260,7 +262,7 @@ def test_a_body_is_asked_for_once_it_is_read() -> None:
 def test_a_body_that_was_not_asked_for_ends_the_connection() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("PUT /k HTTP/1.1\nContent-Length: 3\nExpect: 100-continue\n\n")
+        client.write("PUT /k HTTP/1.1\nHost: h\nContent-Length: 3\nExpect: 100-continue\n\n")
         status, headers, _ = await client.answer()
         assert (status[9:12], headers["connection"]) == (b"403", "close")
         assert await client.rest() == b""
@@ -272,7 +274,7 @@ def test_a_small_body_that_nobody_reads_costs_nothing() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
         for _ in range(3):
-            client.write(f"PUT /k HTTP/1.1\nContent-Length: {DRAIN_LIMIT}\n\n")
+            client.write(f"PUT /k HTTP/1.1\nHost: h\nContent-Length: {DRAIN_LIMIT}\n\n")
             await asyncio.sleep(0)
             assert (await client.answer())[2] == b"no"
             client.write(bytes(DRAIN_LIMIT))
@@ -283,7 +285,7 @@ def test_a_small_body_that_nobody_reads_costs_nothing() -> None:
 def test_the_answer_reaches_a_client_that_still_sends() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write(f"PUT /k HTTP/1.1\nContent-Length: {64 * 1024**2}\n\n")
+        client.write(f"PUT /k HTTP/1.1\nHost: h\nContent-Length: {64 * 1024**2}\n\n")
         for _ in range(64):
             client.write(bytes(1024**2))
             await client.writer.drain()
@@ -310,7 +312,7 @@ def test_pieces_that_change_after_they_were_sent() -> None:
 
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("GET /k HTTP/1.1\n\n")
+        client.write("GET /k HTTP/1.1\nHost: h\n\n")
         await asyncio.sleep(0.2)  # until the buffers between the two are full
         _, _, body = await client.answer()
         assert body == b"".join(bytes([number]) * size for number in range(count))
@@ -328,7 +330,7 @@ def test_a_client_that_asks_and_takes_nothing() -> None:
 
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("GET /k HTTP/1.1\n\n" * 200)
+        client.write("GET /k HTTP/1.1\nHost: h\n\n" * 200)
         while not answered:  # noqa: ASYNC110 - it counts without telling
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)
@@ -349,7 +351,7 @@ def test_an_answer_of_unknown_length(version: str) -> None:
 
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write(f"GET /k HTTP/{version}\nConnection: close\n\n")
+        client.write(f"GET /k HTTP/{version}\nHost: h\nConnection: close\n\n")
         _, _, body = (await client.rest()).partition(b"\r\n\r\n")
         assert body == (b"abcde" if version == "1.0" else b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
 
@@ -364,7 +366,7 @@ def test_answers_without_a_body_tell_no_length(status: int) -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
         for _ in range(2):
-            client.write("GET /k HTTP/1.1\n\n")
+            client.write("GET /k HTTP/1.1\nHost: h\n\n")
             _, headers, _ = await client.answer()
             assert "content-length" not in headers
 
@@ -374,7 +376,7 @@ def test_answers_without_a_body_tell_no_length(status: int) -> None:
 def test_a_client_may_close_its_half() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("GET /k HTTP/1.1\n\n")
+        client.write("GET /k HTTP/1.1\nHost: h\n\n")
         client.writer.write_eof()
         assert (await client.rest()).endswith(b"GET /k? ")
 
@@ -391,7 +393,7 @@ def test_a_server_that_stops_answers_what_has_begun() -> None:
 
     async def scenario(connect: Connect, server: Server) -> None:
         idle, busy = await connect(), await connect()
-        busy.write("GET /k HTTP/1.1\n\n")
+        busy.write("GET /k HTTP/1.1\nHost: h\n\n")
         await begun.wait()
         server.stop()
         assert await idle.rest() == b""
@@ -406,10 +408,10 @@ def test_a_server_that_stops_answers_what_has_begun() -> None:
 def test_connections_beyond_the_limit_are_told() -> None:
     async def scenario(connect: Connect, _: Server) -> None:
         first = await connect()
-        first.write("GET /1 HTTP/1.1\n\n")
+        first.write("GET /1 HTTP/1.1\nHost: h\n\n")
         assert (await first.answer())[2] == b"GET /1? "
         assert b"<Code>SlowDown</Code>" in await (await connect()).rest()
-        first.write("GET /2 HTTP/1.1\n\n")
+        first.write("GET /2 HTTP/1.1\nHost: h\n\n")
         assert (await first.answer())[2] == b"GET /2? "
 
     serve(echo, scenario, connections=1)
@@ -421,7 +423,7 @@ def test_an_application_that_fails_ends_the_connection() -> None:
 
     async def scenario(connect: Connect, _: Server) -> None:
         client = await connect()
-        client.write("GET /k HTTP/1.1\n\n")
+        client.write("GET /k HTTP/1.1\nHost: h\n\n")
         with suppress(ConnectionError):
             assert await client.rest() == b""
 
