@@ -96,6 +96,11 @@ class Condition:
         return {self.key}.union(*(template.keys for template in self._templates))
 
     @property
+    def names(self) -> set[str]:
+        """The same, as they are written."""
+        return {self.name}.union(*(template.names for template in self._templates))
+
+    @property
     def needed(self) -> set[str]:
         """The condition keys that decide it, as they are written."""
         return {self.name}.union(*(template.needed for template in self._templates))
@@ -139,6 +144,10 @@ class Null:
     @property
     def keys(self) -> set[str]:
         return {self.key}
+
+    @property
+    def names(self) -> set[str]:
+        return {self.name}
 
     @property
     def needed(self) -> set[str]:

@@ -127,6 +127,13 @@ class Statement:
             *(condition.keys for condition in self._conditions), *(one.keys for one in self._templates)
         )
 
+    @property
+    def names(self) -> set[str]:
+        """The same, as they are written."""
+        return set[str]().union(
+            *(condition.names for condition in self._conditions), *(one.names for one in self._templates)
+        )
+
     def missing(self, ask: Ask) -> set[str]:
         """The condition keys without a value, as they are written, that decide whether the statement, whose
         action fits, applies."""

@@ -52,6 +52,11 @@ class Template:
         return {part.key for part in self._parts if isinstance(part, Variable)}
 
     @property
+    def names(self) -> set[str]:
+        """The same, as they are written."""
+        return {part.name for part in self._parts if isinstance(part, Variable)}
+
+    @property
     def needed(self) -> set[str]:
         """The condition keys, as they are written, without which it stands for nothing."""
         return {part.name for part in self._parts if isinstance(part, Variable) and part.default is None}

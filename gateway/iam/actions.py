@@ -8,6 +8,7 @@ from gateway.iam import (
     access_keys,
     accounts,
     attachments,
+    context_keys,
     groups,
     policies,
     providers,
@@ -104,6 +105,8 @@ _IAM: dict[str, Performed] = {
     "AddClientIDToOpenIDConnectProvider": (providers.add_client_id, provider),
     "RemoveClientIDFromOpenIDConnectProvider": (providers.remove_client_id, provider),
     "DeleteOpenIDConnectProvider": (providers.delete_provider, provider),
+    "GetContextKeysForPrincipalPolicy": (context_keys.get_context_keys_for_principal_policy, simulated),
+    "GetContextKeysForCustomPolicy": (context_keys.get_context_keys_for_custom_policy, anything),
     "SimulatePrincipalPolicy": (simulation.simulate_principal_policy, simulated),
     "SimulateCustomPolicy": (simulation.simulate_custom_policy, anything),
 }

@@ -45,15 +45,8 @@ class Simulated(NamedTuple):
 def of_principal(call: Call) -> Simulated:
     """A user, group or role, by its own policies and those that are given. Raises InvalidInput,
     InvalidSimulation, NoSuchEntity."""
+    named, document, identity = _identity(call)
     arn = call.parameters.required(SOURCE)
-    named = identity_arn(arn)
-    if named is None:
-        raise InvalidSimulation(f"Invalid Entity Arn: {arn}")
-    document = identity_at(call, arn)
-    if document is None:
-        raise NoSuchEntity(f"The {named.kind} with name {named.name} cannot be found.")
-    texts = call.directory.policies_of(call.number, named.kind, document)
-    identity = [_held(call.directory, text) for text in texts] + _given(call, INPUT)
     attached = None if named.kind == GROUP or not document.boundary else document.boundary
     return _simulated(call, call.parameters.get(CALLER) or arn, identity, attached)
 
@@ -62,6 +55,31 @@ def of_policies(call: Call) -> Simulated:
     """Whoever has the policies that are given. Raises InvalidInput, InvalidSimulation."""
     call.parameters.required_items(INPUT)
     return _simulated(call, call.parameters.get(CALLER), _given(call, INPUT), None)
+
+
+def policies_of_principal(call: Call) -> list[Policy]:
+    """Those of a user with its groups, of a group or a role, and those that are given. Raises InvalidInput,
+    InvalidSimulation, NoSuchEntity."""
+    return [one.policy for one in _identity(call)[2]]
+
+
+def policies_given(call: Call) -> list[Policy]:
+    """Raises InvalidInput, InvalidSimulation."""
+    call.parameters.required_items(INPUT)
+    return [one.policy for one in _given(call, INPUT)]
+
+
+def _identity(call: Call) -> tuple[IdentityArn, Any, list[Sourced]]:
+    """Whom PolicySourceArn names, its document, and its policies with those that are given."""
+    arn = call.parameters.required(SOURCE)
+    named = identity_arn(arn)
+    if named is None:
+        raise InvalidSimulation(f"Invalid Entity Arn: {arn}")
+    document = identity_at(call, arn)
+    if document is None:
+        raise NoSuchEntity(f"The {named.kind} with name {named.name} cannot be found.")
+    texts = call.directory.policies_of(call.number, named.kind, document)
+    return named, document, [_held(call.directory, text) for text in texts] + _given(call, INPUT)
 
 
 def _simulated(call: Call, arn: str, identity: list[Sourced], attached: str | None) -> Simulated:
