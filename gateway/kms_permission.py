@@ -133,15 +133,21 @@ def decide_kms(
     caller = services.callers.caller(principal)
     keys = KmsConditions(caller, through, services.region, key.account, key.tags, asked)
     opens = services.kms.policies.of(key) if policy is None else policy
-    grants = _grants(services, key, asked) if key.grants else ()
+    grants = _grants(services, caller, key, asked) if key.grants else ()
     target = Target(principal.id if own else "", (opens,), by_policy=True, grants=grants)
     return decide(caller, f"kms:{asked.action.lower()}", services.kms.arn(key), keys, target)
 
 
-def _grants(services: Services, key: KmsKey, asked: Asked) -> tuple[Policy, ...]:
-    """The grants of the key that are of what is asked, and who may retire one."""
+def _grants(services: Services, caller: Caller, key: KmsKey, asked: Asked) -> tuple[Policy, ...]:
+    """The grants of the key that are the caller's and of what is asked, and who may retire one."""
     policies, about = services.kms.policies, asked.grant
-    found = [policies.of_grant(one) for one in key.grants if covers(one, asked.action, asked.context, about)]
+    # Whose a grant is, the evaluator decides; but a key may have a thousand that are others'.
+    names = {caller.principal.arn, caller.principal_arn, f"arn:aws:iam::{caller.principal.account}:root"}
+    found = [
+        policies.of_grant(one)
+        for one in key.grants
+        if one.grantee in names and covers(one, asked.action, asked.context, about)
+    ]
     if asked.action == "RetireGrant" and about is not None:
         found.append(policies.of_retiring(about))
     return tuple(found)

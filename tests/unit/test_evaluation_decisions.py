@@ -227,6 +227,25 @@ DECISIONS: list[tuple[dict[str, Any], bool]] = [
     (dict(name="ann", by_policy=True, policy=for_({"AWS": OURS})), False),
     (dict(name="ann", by_policy=True, policy=for_({"AWS": ANN})), True),
     (dict(name="eve", identity=[ALLOW], by_policy=True, policy=for_({"AWS": THEIRS})), True),
+    # grants of keys: enough by themselves, to accounts for whom their policies allow it
+    (dict(name="ann", by_policy=True, grants=(for_({"AWS": ANN}),)), True),
+    (dict(name="ann", by_policy=True, grants=(for_({"AWS": EVE}),)), False),
+    (dict(name="eve", by_policy=True, grants=(for_({"AWS": EVE}),)), True),
+    (dict(name="eve", by_policy=True, grants=(for_({"AWS": THEIRS}),)), False),
+    (dict(name="eve", identity=[ALLOW], by_policy=True, grants=(for_({"AWS": THEIRS}),)), True),
+    (dict(name="their root", by_policy=True, grants=(for_({"AWS": THEIRS}),)), True),
+    (dict(name="ann", by_policy=True, grants=(for_({"AWS": OURS}),)), False),
+    (dict(name="ann", identity=[ALLOW], by_policy=True, grants=(for_({"AWS": OURS}),)), True),
+    (
+        dict(name="ann", identity=[ALLOW], boundary=OTHER, by_policy=True, grants=(for_({"AWS": OURS}),)),
+        False,
+    ),
+    (dict(name="ann", session=[OTHER], by_policy=True, grants=(for_({"AWS": ANN}),)), False),
+    (dict(name="ann", identity=[DENY], by_policy=True, grants=(for_({"AWS": ANN}),)), False),
+    (dict(name="eve", session=[DENY], by_policy=True, grants=(for_({"AWS": EVE}),)), False),
+    (dict(name="eve", by_policy=True, policy=for_("*", "Deny"), grants=(for_({"AWS": EVE}),)), False),
+    (dict(name="anonymous", by_policy=True, grants=(for_({"AWS": EVE}),)), False),
+    (dict(name="eve", by_policy=True, grants=(for_({"AWS": ANN}), for_({"AWS": EVE}))), True),
 ]  # fmt: skip
 
 
