@@ -19,6 +19,7 @@ from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
     GROUP,
+    LIMITS,
     POLICY,
     PROVIDER,
     ROLE,
@@ -103,7 +104,7 @@ class AccountIdentities:
 
     def get(self, kind: str, name: str) -> Any:
         """The document of that name (as anybody writes it), or None."""
-        entry = self.tables[kind].get(name if kind == ACCESS_KEY else row_name(name))
+        entry = self.tables[kind].get(name if kind in (ACCESS_KEY, LIMITS) else row_name(name))
         return None if entry is None else entry.document
 
     def all(self, kind: str) -> Iterator[Any]:
@@ -166,6 +167,9 @@ class Directory:
         self._owners: dict[str, str] = {}  # accounts by access key
         self._unique: dict[str, tuple[str, str, str]] = {}  # account, kind, row's name
         self._credentials: dict[str, Credential | None] = {}
+        self.limited = False  # whether any account or access key has limits
+        self.account_limits: dict[str, Entry] = {}  # by number
+        self.key_limits: dict[str, Entry] = {}  # by access key
         self.in_account(root.principal.account)
 
     def update(self, rows: Iterable[Identity]) -> None:
@@ -183,6 +187,8 @@ class Directory:
                 document = decode_document(row.document, TYPES[row.kind])
                 table[row.name] = Entry(row.seq, document)
                 self._learn(row, document)
+            if row.kind == LIMITS:
+                self._limit(row, table.get(row.name))
             account.seq = max(account.seq, row.seq)
             account.rights = {}
             for access_key in account.tables[ACCESS_KEY]:
@@ -195,7 +201,7 @@ class Directory:
             self._emails[document.email.lower()] = row.account
         elif row.kind == ACCESS_KEY:
             self._owners.setdefault(row.name, row.account)
-        elif row.kind != PROVIDER:
+        elif row.kind not in (PROVIDER, LIMITS):
             self._unique[document.unique_id] = (row.account, row.kind, row.name)
 
     def _forget(self, row: Identity, document: Any) -> None:
@@ -204,8 +210,16 @@ class Directory:
             self._credentials.pop(row.name, None)
         elif row.kind == ACCOUNT:
             self._emails.pop(document.email.lower(), None)
-        elif row.kind != PROVIDER:
+        elif row.kind not in (PROVIDER, LIMITS):
             self._unique.pop(document.unique_id, None)
+
+    def _limit(self, row: Identity, entry: Entry | None) -> None:
+        limits, name = (self.key_limits, row.name) if row.name else (self.account_limits, row.account)
+        if entry is None:
+            limits.pop(name, None)
+        else:
+            limits[name] = entry
+        self.limited = bool(self.key_limits or self.account_limits)
 
     # --- accounts ------------------------------------------------------------------------------------
     def in_account(self, number: str) -> AccountIdentities:
@@ -328,7 +342,7 @@ class Directory:
         session = Session(
             claims.access_key, claims.issued_at, claims.expires_at, claims.policies, claims.policy_arns,
             claims.tags, claims.transitive, claims.source_identity, claims.provider,
-            claims.keys,
+            claims.keys, claims.parent,
         )  # fmt: skip
         principal = principal._replace(access_key=claims.access_key, session=session)
         return Credential(claims.access_key, claims.secret_key, principal)

@@ -16,6 +16,7 @@ class Session(msgspec.Struct, frozen=True):
     limited     whether there are any of the two; without, they do not count
     tags        session tags; they go before the tags of user or role
     provider    who vouched for a web identity, and `keys`: the condition keys that its token gave
+    parent      the access key that asked for it, "" where none did
     """
 
     access_key: str
@@ -28,6 +29,7 @@ class Session(msgspec.Struct, frozen=True):
     source_identity: str = ""
     provider: str = ""
     keys: dict[str, tuple[str, ...]] = {}
+    parent: str = ""
 
     @property
     def limited(self) -> bool:

@@ -23,6 +23,7 @@ from gateway.errors import S3Error
 from gateway.failures import Refused, shape_of
 from gateway.http1.exchange import Exchange
 from gateway.in_progress import InProgress
+from gateway.limiting import limit_caller, limit_in_bucket
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.operations import Level
 from gateway.presigned_headers import fold_presigned
@@ -41,6 +42,7 @@ from schemas.errors import (
     RequestHeaderTooLarge,
     StrandlineError,
 )
+from schemas.limits import BUCKET_LIMITS
 
 HEADERS_LIMIT = 8 * 1024  # bytes of names and values
 QUERY_LIMIT = 16 * 1024  # characters, percent-encoded
@@ -63,7 +65,7 @@ class Application:
     """
 
     __slots__ = (
-        "_always", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
+        "_accounts", "_always", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
         "_log_access", "_observe", "_prefix", "_registry", "_remembered", "_services", "_verifier",
     )  # fmt: skip
 
@@ -79,6 +81,7 @@ class Application:
     ) -> None:
         self._services = services
         self._identities = services.identities
+        self._accounts = services.identities.directory
         self._known = services.reader.known_bucket
         self._remembered = services.reader.remembered_bucket
         self._registry = registry
@@ -114,8 +117,13 @@ class Application:
                 if self._identities.stale:
                     await self._identities.refresh()
                 handler = self._admit(request)
+                if self._accounts.limited:
+                    await limit_caller(request)
                 if not needs_no_asking(request.principal, self._known(request.bucket), request.operation):
                     handler = await authorize(request, handler)
+                bucket = self._remembered(request.bucket)
+                if bucket is not None and BUCKET_LIMITS.name in bucket.configurations:
+                    await limit_in_bucket(request, bucket)
                 if not UNUSUAL.isdisjoint(request.headers):
                     await self._check_unusual(request)
                 status, headers, body = await handler(request)
@@ -134,14 +142,17 @@ class Application:
             headers.extend(self._always)
             answered = perf_counter()
             if chunks is not None:
+                throttle = None if request is None else request.throttle
                 sent, code = await send_stream(
-                    self._services.pace, exchange, status, headers, body, chunks, request_id
+                    self._services.pace, exchange, status, headers, body, chunks, request_id, throttle
                 )
             else:
                 if exchange.method == "HEAD":
                     body = b""
                 exchange.answer(status, headers, body)
                 sent = len(body)
+                if request is not None and request.throttle is not None:
+                    request.throttle.sent(sent)
         finally:
             inside.ended()
         if self._observe is not None:

@@ -144,6 +144,8 @@ async def _at_once(request: Request, length: int) -> bytes:
         return b"".join([piece async for piece in _stream(request, length)])
     data = await _small(request)
     request.received = len(data)
+    if request.throttle is not None:
+        request.throttle.received(len(data))
     if len(data) != length:
         raise _incomplete(length, len(data))
     return data
@@ -181,6 +183,8 @@ async def _stream(request: Request, length: int | None) -> AsyncIterator[bytes]:
             raise RequestTimeout()
         received += len(data)
         request.received = received
+        if request.throttle is not None and (wait := request.throttle.received(len(data))) > 0:
+            await asyncio.sleep(wait)
         if data:
             yield data
     if length is not None and received != length:

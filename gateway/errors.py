@@ -49,6 +49,7 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "Idle connections will be closed.",
     ),
     # who and what
+    errors.RateLimited: S3Error("SlowDown", 503, "Please reduce your request rate."),
     errors.AccessDenied: S3Error("AccessDenied", 403, "Access Denied"),
     errors.SignatureDoesNotMatch: S3Error(
         "SignatureDoesNotMatch",

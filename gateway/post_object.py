@@ -20,6 +20,7 @@ from gateway.body import WHOLE_LIMIT, arriving
 from gateway.checksums import algorithm_asked, checksum_headers
 from gateway.encryption import note_encryption, protection_of_write
 from gateway.form_data import Form, boundary_of
+from gateway.limiting import limit_bucket, limit_caller
 from gateway.object_headers import (
     META_PREFIX,
     SYSTEM_HEADERS,
@@ -67,7 +68,9 @@ async def post_object(request: Request) -> Response:
         policy.check({**fields, "bucket": request.bucket}, time.time())
     bucket = await services.reader.bucket(request.bucket)
     headers = object_headers(fields)
+    await limit_caller(request)
     await _authorize(request, fields, headers)
+    await limit_bucket(request, bucket)
     check_unbuilt(headers)
     note_encryption(request, headers)
     protection = await protection_of_write(request, bucket)

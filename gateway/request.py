@@ -15,6 +15,8 @@ from blobs.contract import Lent
 from gateway.encryption_headers import Asked
 from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
+from gateway.throttle import Throttle
+from gateway.token_buckets import MEMORY_BYTES, TokenBuckets
 from ingest.payload import Payload
 from ingest.producer import Producer
 from query.identities import FreshIdentities
@@ -42,6 +44,7 @@ class Services:
     kms: KmsEnvelope = field(kw_only=True)
     issuers: IssuerKeys = field(default_factory=IssuerKeys)
     queries: Queries = field(default_factory=Queries)
+    token_buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(bytearray(MEMORY_BYTES)))
     callers: Callers = field(init=False)
     patience: Patience = field(init=False)
 
@@ -75,6 +78,7 @@ class Request:
     owner        who is to own the object to be written; "": the bucket's owner
     found        the object, where it was looked up to decide whether it may be read
     deleted      what became of each object of a DeleteObjects
+    throttle     paces its body and that of its answer, where bandwidth is limited
     """
 
     method: str
@@ -101,6 +105,7 @@ class Request:
     owner: str = ""
     found: ObjectVersion | None = None
     deleted: list[Deleted] = field(default_factory=list)
+    throttle: Throttle | None = None
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

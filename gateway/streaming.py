@@ -10,6 +10,7 @@ from blobs.contract import Lent
 from gateway.errors import s3_error
 from gateway.http1.exchange import Disconnected, Exchange
 from gateway.pace import Pace, Pacing
+from gateway.throttle import PIECE, Throttle
 
 TURN_BYTES = 1024**2  # sent at most before others have their turn
 
@@ -22,9 +23,11 @@ class ClientStalled(Exception):
 
 async def send_stream(
     pace: Pace, exchange: Exchange, status: int, headers: list[tuple[str, str]], first: bytes,
-    chunks: AsyncIterator[Lent], request_id: bytes,
+    chunks: AsyncIterator[Lent], request_id: bytes, throttle: Throttle | None = None,
 ) -> tuple[int, str]:  # fmt: skip
     """Send a body piece by piece; returns the bytes sent and an error code.
+
+    throttle  makes it no faster than what is allowed
 
     After the status line nothing can be taken back: on an error the answer is left short of its
     content-length, which every client notices.
@@ -34,7 +37,9 @@ async def send_stream(
     async with aclosing(chunks):  # type: ignore[type-var]
         try:
             exchange.begin(status, headers)
-            if first:
+            if throttle is not None:
+                chunks = _throttled(first, chunks, throttle)
+            elif first:
                 await _send(exchange, first, pacing, pace)
                 sent = len(first)
             async for chunk in chunks:
@@ -54,6 +59,22 @@ async def send_stream(
             logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
             return sent, s3_error(error).code
     return sent, ""
+
+
+async def _throttled(first: bytes, rest: AsyncIterator[Lent], throttle: Throttle) -> AsyncIterator[Lent]:
+    """The body in small pieces, each as soon as it may go. Chunks are copied, since they are lent only until
+    something is waited for."""
+    chunk = first
+    while True:
+        for start in range(0, len(chunk), PIECE):
+            piece = chunk[start : start + PIECE]
+            if (wait := throttle.sent(len(piece))) > 0:
+                await asyncio.sleep(wait)
+            yield piece
+        lent = await anext(rest, None)
+        if lent is None:
+            return
+        chunk = bytes(lent)
 
 
 async def _send(exchange: Exchange, chunk: Lent, pacing: Pacing, pace: Pace) -> None:

@@ -18,6 +18,8 @@ def error_headers(details: dict[str, str], status: int) -> Headers:
         headers.append(("x-amz-delete-marker", details["delete_marker"]))
     if "version_id" in details:
         headers.append(("x-amz-version-id", details["version_id"]))
+    if "retry_after" in details:
+        headers.append(("retry-after", details["retry_after"]))
     if "last_modified" in details:
         headers.append(("last-modified", http_date(int(details["last_modified"]))))
     if status == 405 and "delete_marker" in details:

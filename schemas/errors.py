@@ -68,6 +68,11 @@ class RequestTimeout(StrandlineError):
 
 
 # --- who and what ------------------------------------------------------------------------------------
+class RateLimited(StrandlineError):
+    """The caller, its account or the bucket has no more requests or bytes for now. Detail retry_after: in how
+    many seconds it has."""
+
+
 class AccessDenied(StrandlineError):
     """The caller may not do this."""
 

@@ -9,9 +9,12 @@ from typing import Literal
 
 import msgspec
 
+from schemas.limits import Limits
+
 # Kinds of rows.
 ACCOUNT, USER, GROUP, ROLE = "account", "user", "group", "role"
 ACCESS_KEY, POLICY, PROVIDER = "key", "policy", "oidc-provider"
+LIMITS = "limits"  # of an access key, whose id is the row's name; of the account under the name ""
 
 STORE = ""  # the account of what belongs to no account: that there are accounts, and which
 ROOT = ""  # as the owner of an access key: the account itself
@@ -135,8 +138,8 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.url.partition("://")[2]
 
 
-Document = Account | AccessKey | User | Group | Role | Policy | Provider
-Kind = Literal["account", "key", "user", "group", "role", "policy", "oidc-provider"]
+Document = Account | AccessKey | User | Group | Role | Policy | Provider | Limits
+Kind = Literal["account", "key", "user", "group", "role", "policy", "oidc-provider", "limits"]
 
 TYPES: dict[str, type[msgspec.Struct]] = {
     ACCOUNT: Account,
@@ -146,4 +149,5 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     ROLE: Role,
     POLICY: Policy,
     PROVIDER: Provider,
+    LIMITS: Limits,
 }

@@ -29,7 +29,7 @@ from strandline.consumers import only_consumer, rewind_consumers
 from strandline.data_dir import DataDir
 from strandline.key_ring import open_key_ring
 from strandline.outage import Outage
-from strandline.services import GENERATION_FILE, STAMPS_FILE, index_file
+from strandline.services import GENERATION_FILE, STAMPS_FILE, TOKENS_FILE, index_file
 from strandline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class Engine:
         self.started_at = int(time.time() * 1000)
         self.recovery: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
+        (data.index / TOKENS_FILE).unlink(missing_ok=True)
         self._stamps = HeadStamps(data.index / STAMPS_FILE)
         self._index = SqliteWriter(index_file(data), stamps=self._stamps, room=self._room())
         self.keys = open_key_ring(settings, data.keys)

@@ -1,5 +1,6 @@
 """What the HTTP edge stands on, built over the embedded engines: producer and reader of one process."""
 
+import os
 from pathlib import Path
 
 from access.credentials import Root, load_root
@@ -14,8 +15,10 @@ from disk.files import Files
 from disk.room import Room
 from gateway.pace import Pace
 from gateway.request import Services
+from gateway.token_buckets import MEMORY_BYTES, TokenBuckets
 from index.directory import BucketDirectory, GenerationCounter
 from index.head_cache import HeadStamps
+from index.mapped_file import map_shared
 from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
 from ingest.producer import Producer
@@ -26,6 +29,7 @@ from strandline.settings import Settings
 
 GENERATION_FILE = "generation"
 STAMPS_FILE = "stamps"
+TOKENS_FILE = "tokens"
 
 
 def open_blobs(
@@ -73,7 +77,8 @@ class EmbeddedServices:
     ) -> None:
         store = EmbeddedStore(settings, data, submitter, blobs, keys)
         identities = open_directory(root_of(settings, data).credential, keys)
-        self.ports, self.close = store.ports, store.close
+        self.ports, self._store = store.ports, store
+        self._tokens = SharedTokens(data.index / TOKENS_FILE)
         self.services = Services(
             producer=store.producer,
             reader=store.reader,
@@ -85,7 +90,27 @@ class EmbeddedServices:
             new_buckets=settings.new_buckets,
             issuers=IssuerKeys(Fetcher(settings.oidc_loopback_issuers, settings.oidc_ca)),
             kms=KmsEnvelope(keys.kms_keys, settings.region),
+            token_buckets=self._tokens.buckets,
         )
+
+    def close(self) -> None:
+        self._tokens.close()
+        self._store.close()
+
+
+class SharedTokens:
+    """Token buckets that all processes of a server share. What they hold counts for one run of the machine,
+    so the engine removes the file when it starts."""
+
+    def __init__(self, path: Path) -> None:
+        self._map = map_shared(path, MEMORY_BYTES)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # to lock
+        self.buckets = TokenBuckets(memoryview(self._map), self._descriptor)
+
+    def close(self) -> None:
+        self.buckets.close()
+        self._map.close()
+        os.close(self._descriptor)
 
 
 def index_file(data: DataDir) -> Path:

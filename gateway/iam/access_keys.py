@@ -15,7 +15,7 @@ from schemas.errors import (
     LimitExceeded,
     NoSuchEntity,
 )
-from schemas.identities import ACCESS_KEY, ROOT, STORE, AccessKey
+from schemas.identities import ACCESS_KEY, LIMITS, ROOT, STORE, AccessKey
 
 KEYS_LIMIT = 2  # of a user, as in AWS: enough to change keys with no downtime
 KEY_DIGITS = 16
@@ -54,7 +54,10 @@ def update_access_key(call: Call) -> Changes:
 
 def delete_access_key(call: Call) -> Changes:
     access_key, _ = _found(call)
-    return Changes((call.set(ACCESS_KEY, access_key, None),), {})
+    changes = [call.set(ACCESS_KEY, access_key, None)]
+    if access_key in call.held.tables[LIMITS]:
+        changes.append(call.set(LIMITS, access_key, None))
+    return Changes(tuple(changes), {})
 
 
 def owner_of_keys(call: Call) -> str:

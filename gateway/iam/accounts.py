@@ -13,6 +13,7 @@ from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
     GROUP,
+    LIMITS,
     POLICY,
     PROVIDER,
     ROLE,
@@ -79,8 +80,10 @@ def delete_account(call: Call) -> Changes:
             raise DeleteConflict(
                 f"Cannot delete account {number}: it still has {kind}s, which must go first."
             )
-    keys = tuple(call.set(ACCESS_KEY, access_key, None, number) for access_key in held.tables[ACCESS_KEY])
-    return Changes((call.set(ACCOUNT, "", None, number), *keys), {}, (STORE,))
+    rest = tuple(
+        call.set(kind, name, None, number) for kind in (ACCESS_KEY, LIMITS) for name in held.tables[kind]
+    )
+    return Changes((call.set(ACCOUNT, "", None, number), *rest), {}, (STORE,))
 
 
 def _named(call: Call) -> tuple[str, Account]:

@@ -10,6 +10,7 @@ from gateway.iam import (
     attachments,
     context_keys,
     groups,
+    limits,
     policies,
     providers,
     roles,
@@ -20,7 +21,7 @@ from gateway.iam import (
 from gateway.iam.assume_role import assume_role
 from gateway.iam.assume_role_with_web_identity import assume_role_with_web_identity
 from gateway.iam.attachments import GROUPS, POLICIES, PROVIDERS, ROLES, USERS, Owner
-from gateway.iam.call import Call, Changes, Reading, Result
+from gateway.iam.call import Call, Changes, Configuring, Reading, Result
 from gateway.iam.explain_access import explain_access
 from gateway.iam.explained_principal import explained
 from gateway.iam.subjects import (
@@ -41,7 +42,7 @@ from gateway.iam.subjects import (
 )
 
 Service = Literal["iam", "sts"]
-Do = Callable[[Call], Result | Changes | Reading]
+Do = Callable[[Call], Result | Changes | Configuring | Reading]
 Performed = tuple[Do, Subjects]
 ABOUT: dict[str, Subjects] = {
     "User": user,
@@ -65,6 +66,9 @@ _IAM: dict[str, Performed] = {
     "ListAccounts": (accounts.list_accounts, anything),
     "UpdateAccount": (accounts.update_account, anything),
     "DeleteAccount": (accounts.delete_account, anything),
+    "PutLimits": (limits.put_limits, anything),
+    "GetLimits": (limits.get_limits, anything),
+    "DeleteLimits": (limits.delete_limits, anything),
     "CreateUser": (users.create_user, new("user", "UserName")),
     "GetUser": (users.get_user, user),
     "ListUsers": (users.list_users, listed("user")),

@@ -14,9 +14,10 @@ from gateway.iam.parameters import Parameters
 from gateway.iam.web_identity import WebIdentity
 from gateway.request import Services
 from schemas.configurations.documents import encode_document
+from schemas.configurations.kinds import Kind
 from schemas.errors import AccessDenied, DeleteConflict, NoSuchEntity
 from schemas.events import IdentityChange
-from schemas.identities import ACCESS_KEY, ACCOUNT, Group, Role, User, row_name
+from schemas.identities import ACCESS_KEY, ACCOUNT, LIMITS, Group, Role, User, row_name
 
 Result = dict[str, Any]  # names as AWS's; lists are lists of members
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -33,6 +34,15 @@ class Changes(NamedTuple):
     changes: tuple[IdentityChange, ...]
     result: Result
     concerned: tuple[str, ...] = ()
+
+
+class Configuring(NamedTuple):
+    """A configuration of a bucket that an action sets, None to remove it; and its answer once that is so."""
+
+    bucket: str
+    kind: Kind[Any]
+    document: msgspec.Struct | None
+    result: Result
 
 
 class Reading(NamedTuple):
@@ -99,7 +109,7 @@ class Call:
     def set(self, kind: str, name: str, document: msgspec.Struct | None, number: str = "") -> IdentityChange:
         """The change that gives an identity that document; None removes it."""
         stored = None if document is None else encode_document(document)
-        row = name if kind in (ACCESS_KEY, ACCOUNT) else row_name(name)
+        row = name if kind in (ACCESS_KEY, ACCOUNT, LIMITS) else row_name(name)
         return IdentityChange(number or self.number, kind, row, stored)
 
     def page(

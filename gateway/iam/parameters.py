@@ -71,7 +71,7 @@ class Parameters:
         text = self.get(parameter)
         if not text:
             return default
-        if not (text.isascii() and text.isdigit()) or len(text) > 9 or not least <= int(text) <= most:
+        if not (text.isascii() and text.isdigit()) or len(text) > 18 or not least <= int(text) <= most:
             raise InvalidInput(
                 f"1 validation error detected: Value '{text}' at '{member(parameter)}' failed to satisfy "
                 f"constraint: Member must be a number from {least} to {most}"

@@ -1,7 +1,7 @@
 """Carry out an action: whether the caller may, what it says, and the change that it wants."""
 
 from gateway.iam.actions import Action
-from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Reading, Result
+from gateway.iam.call import OTHER_ACCOUNT, Call, Changes, Configuring, Reading, Result
 from gateway.iam.constraints import check_parameters
 from gateway.iam.permission import authorize
 from gateway.request import Services
@@ -25,6 +25,10 @@ async def perform(action: Action, call: Call, services: Services, origin: Origin
         wanted = action.do(call)
         if isinstance(wanted, Reading):
             return await wanted.read(services)
+        if isinstance(wanted, Configuring):
+            row = await services.reader.bucket(wanted.bucket)
+            await services.producer.configure_bucket(row, wanted.kind, wanted.document, origin)
+            return wanted.result
         if not isinstance(wanted, Changes):
             return wanted
         if not wanted.changes:

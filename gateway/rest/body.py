@@ -82,6 +82,9 @@ async def _stream(call: Call) -> AsyncIterator[bytes]:
             return
         if not pacing.keeps(monotonic() - began, len(chunk)):
             raise RequestTimeout(f"the body arrives more slowly than {pace.rate} bytes a second")
+        throttle = call.asked.throttle
+        if throttle is not None and (wait := throttle.received(len(chunk))) > 0:
+            await asyncio.sleep(wait)
         if chunk:
             yield chunk
 

@@ -10,6 +10,7 @@ from fastapi import Request
 from access.identity import ANONYMOUS, Principal
 from gateway.authorization.asking import Asking
 from gateway.authorization.authorizer import ask
+from gateway.limiting import limit_caller, limit_in_bucket
 from gateway.request import Request as S3Request
 from gateway.request import Services
 from gateway.rest.authentication import Authentication
@@ -20,6 +21,7 @@ from ingest.producer import Producer
 from query.reader import Reader
 from schemas.errors import InvalidArgument, InvalidRequest, InvalidURI
 from schemas.events import Origin
+from schemas.limits import BUCKET_LIMITS
 
 STATE = "strandline"  # where in the ASGI scope the edge keeps what it knows of a request
 PRESIGNED = "x-amz-"  # query parameters of a presigned URL, in lower case
@@ -91,8 +93,14 @@ def calling(operation: str) -> Callable[[Request], Awaitable[Call]]:
 
     async def prepare(request: Request) -> Call:
         call = _authenticated(request, stands_for(operation, request))
+        asked = call.asked
+        if call.services.identities.directory.limited:
+            await limit_caller(asked)
         # A new bucket's name stands in the body: its route asks.
-        reading = None if operation == "CreateBucket" else await ask(call.asked)
+        reading = None if operation == "CreateBucket" else await ask(asked)
+        bucket = call.reader.remembered_bucket(asked.bucket)
+        if bucket is not None and BUCKET_LIMITS.name in bucket.configurations:
+            await limit_in_bucket(asked, bucket)
         return replace(call, reading=reading)
 
     return prepare

@@ -77,7 +77,7 @@ def _headers(error: BaseException, entry: S3Error) -> dict[str, str]:
     headers = {}
     details = error.details if isinstance(error, StrandlineError) else {}
     if entry.status == 503:
-        headers["retry-after"] = "1"
+        headers["retry-after"] = details.get("retry_after", "1")
     if entry.status == 416 and "ActualObjectSize" in details:
         headers["content-range"] = f"bytes */{details['ActualObjectSize']}"
     if isinstance(error, NoSuchKey) and "version_id" in details:

@@ -1,5 +1,6 @@
 """GET and HEAD of an object: conditions, one range, the bytes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -12,6 +13,7 @@ from gateway.encryption import check_key_given, object_key
 from gateway.ranges import ByteRange, parse_range
 from gateway.rest.call import Call
 from gateway.rest.object_headers import VERSION, Headers, raw, validators, version_headers
+from gateway.throttle import PIECE, Throttle
 from schemas.errors import InvalidArgument, NoSuchKey, NoSuchVersion
 from schemas.rows import Bucket, Encryption, ObjectVersion
 
@@ -37,12 +39,17 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     status = 200 if wanted is None else 206
     if call.request.method == "HEAD" or not length:
         return _with_headers(Response(status_code=status), headers)
+    throttle = call.asked.throttle
     if length <= WHOLE_LIMIT:
+        if throttle is not None:
+            throttle.sent(length)
         return _with_headers(Response(await call.reader.read(found, start, length), status), headers)
     chunks = call.reader.stream(found, start, length)
     # Bytes that fail their check must turn the whole answer into an error while they can.
     first = await anext(chunks, b"")
-    return _with_headers(StreamingResponse(_resumed(first, chunks), status), headers)
+    resumed = _resumed(first, chunks)
+    paced = resumed if throttle is None else _throttled(resumed, throttle)
+    return _with_headers(StreamingResponse(paced, status), headers)
 
 
 async def _unlocked(
@@ -62,6 +69,17 @@ async def _find(call: Call, bucket: Bucket, key: str, version: str | None) -> Ob
         if call.reading is not None:
             await call.reading.require_list()
         raise
+
+
+async def _throttled(chunks: AsyncIterator[bytes], throttle: Throttle) -> AsyncIterator[bytes]:
+    """In small pieces, each as soon as it may go."""
+    async with aclosing(chunks):  # type: ignore[type-var]
+        async for chunk in chunks:
+            for start in range(0, len(chunk), PIECE):
+                piece = chunk[start : start + PIECE]
+                if (wait := throttle.sent(len(piece))) > 0:
+                    await asyncio.sleep(wait)
+                yield piece
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

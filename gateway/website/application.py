@@ -25,6 +25,7 @@ from gateway.failures import Refused, shape_of
 from gateway.get_object import get_object, head_object
 from gateway.http1.exchange import Exchange
 from gateway.in_progress import InProgress
+from gateway.limiting import limit_bucket
 from gateway.request import UNSIGNED, Request, Response, Services
 from gateway.routing import check_key, website_bucket
 from gateway.streaming import send_stream
@@ -39,6 +40,7 @@ from schemas.errors import (
     NoSuchBucket,
     NoSuchKey,
     NoSuchWebsiteConfiguration,
+    RateLimited,
     StrandlineError,
 )
 
@@ -126,6 +128,7 @@ class Website:
         if identities.stale:
             await identities.refresh()
         website = await self._website(request)
+        await limit_bucket(request, await self._services.reader.bucket(request.bucket))
         visit = _visit(request)
         everywhere = follow_all(website, visit)
         if everywhere is not None:
@@ -187,6 +190,8 @@ class Website:
         names = {"RequestId": request.request_id.hex(), "HostId": self._host_id}
         body = error_page(shape.status, told | names, of_document)
         headers = [HTML, *_error_headers(told), ("content-length", str(len(body)))]
+        if isinstance(error, RateLimited):
+            headers.append(("retry-after", error.details["retry_after"]))
         if shape.status == 405:
             headers.append(("allow", ", ".join(METHODS)))
         return Response(shape.status, headers, body), b""
@@ -203,10 +208,13 @@ class Website:
         headers.extend(self._always)
         if not isinstance(body, bytes):
             return await send_stream(
-                self._services.pace, exchange, status, headers, first, body, request.request_id
-            )
+                self._services.pace, exchange, status, headers, first, body, request.request_id,
+                request.throttle,
+            )  # fmt: skip
         body = b"" if exchange.method == "HEAD" else body
         exchange.answer(status, headers, body)
+        if request.throttle is not None:
+            request.throttle.sent(len(body))
         return len(body), ""
 
     def _report(

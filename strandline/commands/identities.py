@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from schemas.errors import ConfigurationError
-from strandline.settings import Settings
+from strandline.settings import Settings, parse_size
 
 ENDPOINT = "iam_endpoint"
 
 
 class Argument(NamedTuple):
-    """A flag and the action's parameter that it gives. document: names a file with its text."""
+    """A flag and the action's parameter that it gives. document: names a file with its text; size: a number
+    of bytes, with a unit or without."""
 
     flag: str
     parameter: str
     help: str
     required: bool = True
     document: bool = False
+    size: bool = False
 
     @property
     def destination(self) -> str:
@@ -62,7 +64,7 @@ class IdentityCommand:
         for argument in (*self.arguments, *((ACCOUNT,) if self.of_account else ())):
             value = getattr(arguments, argument.destination)
             if value is not None:
-                given[argument.parameter] = _read(value) if argument.document else value
+                given[argument.parameter] = _given(argument, value)
         endpoint = getattr(arguments, ENDPOINT)
         answer = act(settings, endpoint, self.action, given)
         while answer.get("IsTruncated"):
@@ -74,6 +76,16 @@ class IdentityCommand:
         answer.pop("IsTruncated", None)
         print(json.dumps(answer) if arguments.json else "\n".join(_lines(answer)))
         return 0
+
+
+def _given(argument: Argument, value: str) -> str:
+    """What the action is given. Raises ConfigurationError."""
+    if argument.document:
+        return _read(value)
+    try:
+        return str(parse_size(value)) if argument.size else value
+    except ValueError as error:
+        raise ConfigurationError(f"{argument.flag}: {value!r} {error}") from None
 
 
 def _read(path: str) -> str:
@@ -121,6 +133,12 @@ _DOCUMENT = Argument(
 _BROUGHT = (
     Argument("--access-key", "AccessKeyId", "an access key to bring along; made by chance without it", False),
     Argument("--secret-key", "SecretAccessKey", "its secret", False),
+)
+
+_LIMITED = (
+    Argument("--bucket", "BucketName", "name of the bucket", False),
+    Argument("--account", "AccountId", "number of the account", False),
+    Argument("--access-key", "AccessKeyId", "the access key", False),
 )
 
 IDENTITY_COMMANDS = (
@@ -199,5 +217,21 @@ IDENTITY_COMMANDS = (
     IdentityCommand(
         "policy detach-role", "detach a managed policy from a role", "DetachRolePolicy", _ARN,
         Argument("--role", "RoleName", "name of the role"),
+    ),
+    IdentityCommand(
+        "limit set", "limit a bucket, an account or an access key, instead of what it had", "PutLimits",
+        *_LIMITED,
+        Argument("--requests", "RequestsPerSecond", "requests a second", False),
+        Argument("--upload", "UploadBytesPerSecond", "bytes of requests a second: 8MiB", False, size=True),
+        Argument("--download", "DownloadBytesPerSecond", "bytes of answers a second", False, size=True),
+        of_account=False,
+    ),
+    IdentityCommand(
+        "limit show", "show the limits of a bucket, an account or an access key", "GetLimits", *_LIMITED,
+        of_account=False,
+    ),
+    IdentityCommand(
+        "limit remove", "remove the limits of a bucket, an account or an access key", "DeleteLimits",
+        *_LIMITED, of_account=False,
     ),
 )  # fmt: skip

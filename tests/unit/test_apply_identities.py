@@ -22,6 +22,7 @@ from schemas.identities import (
     Role,
     User,
 )
+from schemas.limits import Limits
 from schemas.rows import Identity
 from tests.unit.applying import ORIGIN, Partition
 
@@ -164,6 +165,7 @@ DOCUMENTS = {
         b'{"url":"https://id.example","created_at":7,"client_ids":["app"],"thumbprints":["'
         + b"ab" * 20 + b'"]}',
     ),
+    "limits": (Limits(500, download=9), b'{"requests":500,"download":9}'),
 }  # fmt: skip
 
 

@@ -161,6 +161,7 @@ def serve(
         identities: Any = SimpleNamespace(
             stale=False,
             directory=SimpleNamespace(
+                limited=False,
                 root=SimpleNamespace(principal=CREDENTIAL.principal),
                 number_of={OWNER: "1" * 12}.get,
             ),

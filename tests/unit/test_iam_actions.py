@@ -12,7 +12,10 @@ from gateway.iam.actions import ACTIONS
 from gateway.iam.call import OTHER_ACCOUNT, Call
 from gateway.iam.parameters import Parameters
 
-OF_THE_STORE = {"CreateAccount", "ListAccounts", "UpdateAccount", "DeleteAccount", "ExplainAccess"}
+OF_THE_STORE = {
+    "CreateAccount", "ListAccounts", "UpdateAccount", "DeleteAccount", "ExplainAccess", "PutLimits",
+    "GetLimits", "DeleteLimits",
+}  # fmt: skip
 NUMBER = "123456789012"
 ROOT = Credential("AKIAROOT", "secret", Principal("f" * 64, "root", "AKIAROOT", account="000000000000"))
 CALLER = Principal("c" * 64, "us", "AKIA", "user", NUMBER, f"arn:aws:iam::{NUMBER}:user/u", "AIDAU", "u")

@@ -1,0 +1,25 @@
+"""Limits: how much may be asked of the store by an access key or an account, and of a bucket.
+
+A bucket's is a configuration of it (`schemas.rows.Configuration`); those of accounts and access keys are
+rows of `identities`. The operator sets them.
+"""
+
+import msgspec
+
+from schemas.configurations.kinds import Kind
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is allowed at most; 0: as much as there is. Fields may be added with defaults.
+
+    requests  a second
+    upload    bytes of request bodies a second
+    download  bytes of answers' bodies a second
+    """
+
+    requests: int = 0
+    upload: int = 0
+    download: int = 0
+
+
+BUCKET_LIMITS = Kind("limits", Limits)
