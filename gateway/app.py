@@ -155,6 +155,8 @@ class Application:
                     request.throttle.sent(sent)
         finally:
             inside.ended()
+            if request is not None and request.reservation is not None:
+                request.reservation.end()
         if self._observe is not None:
             self._report(request, exchange, status, sent, perf_counter() - started, request_id, code)
         if self._log_access is not None and request is not None:

@@ -13,6 +13,7 @@ from gateway.encryption import protection_of_write, same_protection
 from gateway.encryption_headers import CUSTOMER, METHOD
 from gateway.object_headers import XML_TYPE, attributes_of, quoted, storage_class_of, write_headers
 from gateway.request import Request, Response
+from gateway.reserving import reserve
 from gateway.tags import tags_of
 from gateway.xml import document, escape
 from ingest.results import PutResult
@@ -38,6 +39,7 @@ async def copy_object(request: Request) -> Response:
     if not replace:
         _check_changes(request, source)
     check_copy_size(found.size)
+    await reserve(request, bucket, found.size)
     protection = await protection_of_write(request, bucket)
     attributes = msgspec.structs.replace(
         attributes_of(headers) if replace else _kept(found, headers),

@@ -49,6 +49,8 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "Idle connections will be closed.",
     ),
     # who and what
+    # As Ceph's object gateway has it (ERR_QUOTA_EXCEEDED): S3 itself has no quotas.
+    errors.QuotaExceeded: S3Error("QuotaExceeded", 403, "The quota of the bucket or account is exceeded."),
     errors.RateLimited: S3Error("SlowDown", 503, "Please reduce your request rate."),
     errors.AccessDenied: S3Error("AccessDenied", 403, "Access Denied"),
     errors.SignatureDoesNotMatch: S3Error(

@@ -18,6 +18,7 @@ from gateway.encryption import check_upload_key, protection_of_write
 from gateway.encryption_headers import encryption_headers
 from gateway.object_headers import XML_TYPE, attributes_of, quoted, write_headers
 from gateway.request import Request, Response, base_url
+from gateway.reserving import reserve
 from gateway.xml import Element, document, escape, parse
 from ingest.results import CompletedPart, PutResult
 from schemas.errors import AccessDenied, InvalidArgument, InvalidRequest, MalformedXML
@@ -64,6 +65,7 @@ async def complete_multipart_upload(request: Request) -> Response:
     upload_id = request.query["uploadId"]
     await check_upload_key(request, bucket)
     parts = parse_complete(await whole(request, BODY_LIMIT, checksum_of_body=False))
+    await reserve(request, bucket, 0)
     result = await services.producer.complete_upload(
         bucket, request.key, upload_id, parts, request.origin(), condition, size, checksum, kind
     )

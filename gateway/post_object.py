@@ -32,6 +32,7 @@ from gateway.object_headers import (
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.payload_headers import announced_checksum, content_length
 from gateway.request import Request, Response, base_url
+from gateway.reserving import reserve
 from gateway.routing import check_key
 from gateway.tags import parse_tagging
 from gateway.unbuilt import check_unbuilt
@@ -77,6 +78,7 @@ async def post_object(request: Request) -> Response:
     attributes = msgspec.structs.replace(
         await _attributes(request, fields, headers), encryption=protection.encryption
     )
+    await reserve(request, bucket, length)
     payload = replace(await _payload(form, headers, policy, length), object_key=protection.object_key)
     result = await services.producer.put_object(
         bucket, request.key, payload, attributes, request.origin(), owner=request.owner

@@ -15,6 +15,7 @@ from blobs.contract import Lent
 from gateway.encryption_headers import Asked
 from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
+from gateway.quotas import Quotas, Reservation
 from gateway.throttle import Throttle
 from gateway.token_buckets import MEMORY_BYTES, TokenBuckets
 from ingest.payload import Payload
@@ -46,10 +47,12 @@ class Services:
     queries: Queries = field(default_factory=Queries)
     token_buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(bytearray(MEMORY_BYTES)))
     callers: Callers = field(init=False)
+    quotas: Quotas = field(init=False)
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         self.callers = Callers(self.identities.directory)
+        self.quotas = Quotas(self.reader, self.identities.directory)
         self.patience = Patience(self.pace.window)
 
 
@@ -78,6 +81,7 @@ class Request:
     owner        who is to own the object to be written; "": the bucket's owner
     found        the object, where it was looked up to decide whether it may be read
     deleted      what became of each object of a DeleteObjects
+    reservation  what it has been let through for, where there are quotas
     throttle     paces its body and that of its answer, where bandwidth is limited
     """
 
@@ -106,6 +110,7 @@ class Request:
     found: ObjectVersion | None = None
     deleted: list[Deleted] = field(default_factory=list)
     throttle: Throttle | None = None
+    reservation: Reservation | None = None
 
     def origin(self) -> Origin:
         """Who asked, for the event."""

@@ -14,6 +14,7 @@ from gateway.object_lock_headers import require_lock_digest
 from gateway.put_object import check_size
 from gateway.ranges import ByteRange, parse_copy_range
 from gateway.request import Request, Response
+from gateway.reserving import announced_size, reserve
 from gateway.xml import document, escape
 from schemas.rows import Bucket, Upload
 
@@ -24,6 +25,7 @@ async def upload_part(request: Request) -> Response:
     bucket, upload = await find_upload(request)
     require_lock_digest(request, bucket, upload.attributes.lock)
     object_key = part_key(request, upload)
+    await reserve(request, bucket, announced_size(request.headers), versions=0)
     body = await payload(request)
     check_size(body)
     if object_key:
@@ -46,6 +48,7 @@ async def upload_part_copy(request: Request) -> Response:
     wanted = request.headers.get("x-amz-copy-source-range")
     piece = ByteRange(0, found.size) if wanted is None else parse_copy_range(wanted, found.size)
     check_copy_size(piece.length)
+    await reserve(request, bucket, piece.length, versions=0)
     result = await request.services.producer.copy_part(
         bucket, upload, number, found, piece.start, piece.length, request.origin(), object_key
     )

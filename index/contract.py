@@ -6,7 +6,7 @@ Keys order by the bytes of their UTF-8 (which is the order of their code points)
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, ObjectVersion, Part, Upload, Usage
 
 
 class KeyWant(NamedTuple):
@@ -95,6 +95,13 @@ class PutEpoch(NamedTuple):
     row: BucketEpoch
 
 
+class PutUsage(NamedTuple):
+    """How much there is of a bucket in this object partition; without anything, no row."""
+
+    bucket_id: bytes
+    usage: Usage
+
+
 class PutBucket(NamedTuple):
     row: Bucket
 
@@ -137,6 +144,7 @@ Change = (
     | RemoveUpload
     | PutPart
     | PutEpoch
+    | PutUsage
     | PutBucket
     | RemoveBucket
     | PutConfiguration
@@ -189,6 +197,9 @@ class IndexWriter(Protocol):
 
     async def epoch(self, partition: int, bucket_id: bytes) -> BucketEpoch | None:
         """The bucket's epoch in this object partition."""
+
+    async def usage(self, partition: int, bucket_id: bytes) -> Usage:
+        """How much there is of the bucket in this object partition."""
 
     async def bucket(self, name: str) -> Bucket | None:
         """The bucket of that name, seeing everything written so far."""
@@ -302,6 +313,9 @@ class IndexReader(Protocol):
 
     async def parts(self, upload_id: str, after: int, limit: int) -> list[Part]:
         """Parts by number, those above `after`."""
+
+    async def usage(self, bucket_id: bytes) -> Usage:
+        """How much there is of the bucket, in all object partitions together."""
 
     async def has_versions(self, bucket_id: bytes) -> bool:
         """Whether the bucket holds any version or delete marker."""

@@ -14,7 +14,7 @@ import msgspec
 from index.contract import PendingFacts
 from index.crc import crc32c
 from schemas.errors import IndexCorrupt
-from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, ObjectVersion, Part, Upload, Usage
 
 T = TypeVar("T")
 
@@ -24,6 +24,7 @@ CONFIGURATION = msgspec.msgpack.Decoder(Configuration)
 IDENTITY = msgspec.msgpack.Decoder(Identity)
 EPOCH = msgspec.msgpack.Decoder(BucketEpoch)
 UPLOAD = msgspec.msgpack.Decoder(Upload)
+USAGE = msgspec.msgpack.Decoder(Usage)
 PART = msgspec.msgpack.Decoder(Part)
 VERSION = msgspec.msgpack.Decoder(ObjectVersion)
 FACTS = msgspec.msgpack.Decoder(PendingFacts)
@@ -101,6 +102,12 @@ def open_epoch(partition: int, bucket_id: bytes, record: Any) -> BucketEpoch:
     """Raises IndexCorrupt."""
     where = f"of table epochs, bucket {bucket_id.hex()}, partition {partition}"
     return open_row(record, epoch_seed(partition, bucket_id), EPOCH, where)
+
+
+def open_usage(partition: int, bucket_id: bytes, record: Any) -> Usage:
+    """Raises IndexCorrupt."""
+    where = f"of table usage, bucket {bucket_id.hex()}, partition {partition}"
+    return open_row(record, epoch_seed(partition, bucket_id), USAGE, where)
 
 
 def open_upload(bucket_id: bytes, key: str, upload_id: str, record: Any) -> Upload:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from index.contract import Change, IndexWriter, KeyState, PendingFacts
+from index.contract import Change, IndexWriter, KeyState, PendingFacts, PutUsage
 from processors.apply.decision import Decision, Moment
 from processors.apply.identities import apply_identities_change, identities_wanted
 from processors.apply.rules import (
@@ -20,6 +20,7 @@ from processors.apply.rules import (
     bucket_name,
     want,
 )
+from processors.apply.usage import NONE, usage_of
 from schemas.errors import LogCorrupt
 from schemas.events import (
     OBJECT_VERSIONS,
@@ -33,7 +34,7 @@ from schemas.events import (
 )
 from schemas.facts import encode_fact
 from schemas.receipts import Receipt, encode_receipt
-from schemas.rows import BucketEpoch
+from schemas.rows import BucketEpoch, Usage
 from schemas.seq import POLICY_PARTITIONS, encode_seq
 
 
@@ -70,6 +71,7 @@ class Materializer:
         numbered = partition if topic == OBJECT_VERSIONS else POLICY_PARTITIONS + partition
         self._first_seq = encode_seq(generation, numbered, 0)
         self._epochs: dict[bytes, BucketEpoch | None] = {}
+        self._usage: dict[bytes, Usage] = {}
 
     async def position(self) -> int:
         """The offset of the first event not yet applied."""
@@ -92,6 +94,7 @@ class Materializer:
             await self._index.commit(self._topic, self._partition, last + 1, pending)
         except BaseException:
             self._epochs.clear()
+            self._usage.clear()
             await self._index.rollback()
             raise
         self._last_time = times[-1]
@@ -114,15 +117,21 @@ class Materializer:
         # A key's next event must see what its previous one wrote, so a batch is cut into waves in
         # which every key (and every bucket's epoch) appears once.
         start = 0
+        used: dict[bytes, Usage] = {}
         while start < len(events):
             stop = _wave_end(events, start)
             wave = events[start:stop]
             moments = [Moment(self._first_seq + offset + i, times[i]) for i in range(start, stop)]
-            decisions += await self._decide_wave(wave, moments)
+            decisions += await self._decide_wave(wave, moments, used)
             start = stop
+        if used:
+            await self._count(used)
         return decisions
 
-    async def _decide_wave(self, wave: Sequence[Event], moments: Sequence[Moment]) -> list[Decision]:
+    async def _decide_wave(
+        self, wave: Sequence[Event], moments: Sequence[Moment], used: dict[bytes, Usage]
+    ) -> list[Decision]:
+        """Decide events of which no two are about one key; what they change of usage is added to `used`."""
         wants = [want(event) for event in wave]  # type: ignore[arg-type]
         loaded = iter(await self._index.load([w for w in wants if w is not None]))
         decisions: list[Decision] = []
@@ -132,12 +141,30 @@ class Materializer:
             epoch = await self._epoch(event.bucket_id)  # type: ignore[union-attr]
             decision = apply_object_event(event, state, epoch, moment)  # type: ignore[arg-type]
             decisions.append(decision)
-            changes += decision.changes
+            if decision.changes:
+                changes += decision.changes
+                more = usage_of(decision, state, moment.seq)
+                if more is not NONE:
+                    bucket_id = event.bucket_id  # type: ignore[union-attr]
+                    used[bucket_id] = used.get(bucket_id, NONE) + more
             if wanted is None:
                 self._epochs.pop(event.bucket_id, None)  # type: ignore[union-attr]
         if changes:
             await self._index.write(self._partition, changes)
         return decisions
+
+    async def _count(self, used: dict[bytes, Usage]) -> None:
+        """Write how much there is of the buckets now, once for the batch."""
+        if len(self._usage) > 10_000:
+            self._usage.clear()
+        changes: list[Change] = []
+        for bucket_id, more in used.items():
+            before = self._usage.get(bucket_id)
+            if before is None:
+                before = await self._index.usage(self._partition, bucket_id)
+            self._usage[bucket_id] = after = before + more
+            changes.append(PutUsage(bucket_id, after))
+        await self._index.write(self._partition, changes)
 
     async def _decide_policy(self, event: Event, moment: Moment) -> Decision:
         if not isinstance(event, PolicyEvent):

@@ -20,7 +20,9 @@ from query.pages import ObjectPage, UploadPage, VersionPage
 from schemas.configurations.kinds import Kind, T
 from schemas.errors import NoSuchBucket, NoSuchUpload
 from schemas.manifest import NO_BYTES, Manifest, PartInfo
-from schemas.rows import Bucket, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, ObjectVersion, Part, Upload, Usage
+
+BUCKETS_PAGE = 1000
 
 
 class Reader:
@@ -61,6 +63,20 @@ class Reader:
     ) -> Coroutine[Any, Any, list[tuple[str, T]]]:
         """Configurations of a kind with ids, in order of the ids, those after `after` (None: all)."""
         return self._configurations.page(bucket, kind, after, limit)
+
+    def usage(self, bucket: Bucket) -> Awaitable[Usage]:
+        """How much there is of the bucket, every acknowledged write counted."""
+        return self._index.usage(bucket.bucket_id)
+
+    async def usage_of_account(self, owner_id: str) -> Usage:
+        """How much there is of all buckets of the account with that canonical id."""
+        found, after = Usage(), ""
+        while page := await self._index.buckets("", after, BUCKETS_PAGE):
+            for bucket in page:
+                if bucket.owner_id == owner_id:
+                    found += await self._index.usage(bucket.bucket_id)
+            after = page[-1].name
+        return found
 
     def rules(self, bucket: Bucket) -> Coroutine[Any, Any, BucketRules]:
         """What the bucket's owner has set about access, as of that row."""

@@ -73,6 +73,10 @@ class RateLimited(StrandlineError):
     many seconds it has."""
 
 
+class QuotaExceeded(StrandlineError):
+    """The write would leave more in the bucket, or in its owner's buckets, than their quota allows."""
+
+
 class AccessDenied(StrandlineError):
     """The caller may not do this."""
 

@@ -108,6 +108,22 @@ class BucketEpoch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lock: BucketLock | None = None
 
 
+class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How much there is of a bucket, or of its share in one object partition.
+
+    size      bytes of all versions, and of all parts of uploads in progress
+    objects   keys that a listing shows
+    versions  versions and delete markers
+    """
+
+    size: int = 0
+    objects: int = 0
+    versions: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.size + other.size, self.objects + other.objects, self.versions + other.versions)
+
+
 class Checksum(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A checksum that the client asked to be kept. `algorithm` as botocore names it (CRC32, SHA256 …),
     `value` base64, with "-N" for a composite of N parts."""
@@ -207,6 +223,7 @@ class Upload(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     part_seq  the seq of the part that landed last (0: none); Complete and Abort carry it, and apply
               refuses them when a part has landed since
+    size      bytes of all its parts
     """
 
     key: str
@@ -219,6 +236,7 @@ class Upload(msgspec.Struct, frozen=True, array_like=True, gc=False):
     checksum_algorithm: str | None = None
     checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] = "COMPOSITE"
     part_seq: int = 0
+    size: int = 0
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):

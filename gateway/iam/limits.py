@@ -16,7 +16,7 @@ MOST = 10**15
 # The parameter that gives each field of Limits.
 PARAMETERS = {
     "requests": "RequestsPerSecond", "upload": "UploadBytesPerSecond",
-    "download": "DownloadBytesPerSecond",
+    "download": "DownloadBytesPerSecond", "size": "MaxBytes", "versions": "MaxVersions",
 }  # fmt: skip
 
 
@@ -32,6 +32,8 @@ def put_limits(call: Call) -> Changes | Configuring:
     """Set the limits, in place of those that there were. Raises InvalidInput for none at all."""
     target = _target(call)
     wanted = Limits(**{name: call.parameters.number(given, 0, 1, MOST) for name, given in PARAMETERS.items()})
+    if target.key and wanted.is_quota:
+        raise InvalidInput(f"access key {target.key}: quotas are of buckets and accounts, not of keys")
     if wanted == Limits():
         raise InvalidInput(f"no limit is given: at least one of {', '.join(PARAMETERS.values())} must be")
     return _set(call, target, wanted)

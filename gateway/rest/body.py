@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from time import monotonic
 from typing import TypeVar
 
@@ -38,9 +38,7 @@ async def object_payload(call: Call) -> Payload:
     Without Content-Length (chunked transfer) the size is not known beforehand, and the body is streamed.
     Raises EntityTooLarge, InvalidArgument, InvalidDigest, IncompleteBody, RequestTimeout.
     """
-    size = content_length(call.headers)
-    if size is None and "transfer-encoding" not in call.headers:
-        size = 0
+    size = body_size(call.headers)
     if size is not None and size > MAX_PUT_BYTES:
         raise EntityTooLarge(f"a body of {size} bytes; one PUT takes up to {MAX_PUT_BYTES}")
     md5 = parse_content_md5(call.headers["content-md5"]) if "content-md5" in call.headers else None
@@ -52,6 +50,12 @@ async def object_payload(call: Call) -> Payload:
         data = b"".join([chunk async for chunk in chunks])
         return Payload(data, size, md5, call.sha256, algorithm, value)
     return Payload(chunks, size, md5, call.sha256, algorithm, value)
+
+
+def body_size(headers: Mapping[str, str]) -> int | None:
+    """Bytes of the body; None for chunked transfer. Raises InvalidArgument."""
+    size = content_length(headers)
+    return 0 if size is None and "transfer-encoding" not in headers else size
 
 
 def _check_form(algorithm: str, value: str) -> None:

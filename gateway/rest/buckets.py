@@ -13,7 +13,7 @@ from gateway.new_bucket import asked_ownership, set_access
 from gateway.rest.body import json_body
 from gateway.rest.call import Call, calling
 from gateway.rest.continuation import decode_continuation, encode_continuation
-from gateway.rest.models import BucketList, BucketModel, CreateBucketRequest, VersioningRequest
+from gateway.rest.models import BucketDetails, BucketList, BucketModel, CreateBucketRequest, VersioningRequest
 from gateway.rest.schema import takes_json
 
 router = APIRouter(tags=["buckets"])
@@ -64,9 +64,10 @@ async def create_bucket(call: Creates) -> Response:
 
 
 @router.get("/buckets/{bucket}", operation_id="GetBucket", summary="Show a bucket")
-async def show_bucket(call: Shows, bucket: str) -> BucketModel:
-    """Its owner, region and versioning."""
-    return BucketModel.of(await call.reader.bucket(bucket))
+async def show_bucket(call: Shows, bucket: str) -> BucketDetails:
+    """Its owner, region and versioning, and how much is in it."""
+    row = await call.reader.bucket(bucket)
+    return BucketDetails.used(row, await call.reader.usage(row))
 
 
 @router.delete(

@@ -36,6 +36,12 @@ class LimitsModel(BaseModel):
     download_bytes_per_second: int | None = Field(
         None, ge=1, le=MOST, description="Of bodies of answers; null: as fast as they go"
     )
+    max_bytes: int | None = Field(
+        None, ge=1, le=MOST, description="Of all versions, and of parts of uploads in progress; not of a key"
+    )
+    max_versions: int | None = Field(
+        None, ge=1, le=MOST, description="Versions of objects, delete markers included; not of a key"
+    )
 
 
 # The action's parameter for each field.

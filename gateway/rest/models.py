@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from index.contract import ListEntry
 from ingest.results import DeleteResult, PutResult
 from schemas.configurations.grants import AccessGrant, Right
-from schemas.rows import Bucket, Checksum, ObjectVersion, Versioning
+from schemas.rows import Bucket, Checksum, ObjectVersion, Usage, Versioning
 
 
 def rfc3339(milliseconds: int) -> str:
@@ -67,6 +67,21 @@ class BucketModel(BaseModel):
             owner=row.owner_id,
             versioning=row.versioning,
         )
+
+
+class UsageModel(BaseModel):
+    bytes: int = Field(description="Of all versions, and of parts of uploads in progress")
+    objects: int = Field(description="Keys that a listing shows")
+    versions: int = Field(description="Versions of objects, delete markers included")
+
+
+class BucketDetails(BucketModel):
+    usage: UsageModel = Field(description="Every acknowledged write counted")
+
+    @classmethod
+    def used(cls, row: Bucket, usage: Usage) -> "BucketDetails":
+        counted = UsageModel(bytes=usage.size, objects=usage.objects, versions=usage.versions)
+        return cls(**BucketModel.of(row).model_dump(), usage=counted)
 
 
 class GrantModel(BaseModel):

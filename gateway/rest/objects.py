@@ -10,7 +10,8 @@ from starlette.responses import Response
 from access.kms_envelope import Place
 from gateway.conditions import delete_condition, write_condition
 from gateway.encryption import protection
-from gateway.rest.body import object_payload
+from gateway.reserving import reserve
+from gateway.rest.body import body_size, object_payload
 from gateway.rest.call import Call, calling, checked_key
 from gateway.rest.models import DeletedObject, StoredObject
 from gateway.rest.object_headers import attributes_of
@@ -26,6 +27,7 @@ from gateway.rest.schema import (
 )
 from schemas.configurations.encryption import ENCRYPTION
 from schemas.errors import InvalidArgument, InvalidRequest
+from schemas.rows import Bucket
 
 router = APIRouter(tags=["objects"])
 
@@ -122,12 +124,20 @@ def path_key(key: str) -> str:
 
 async def _put(call: Call, bucket: str, key: str) -> StoredObject:
     checked_key(key)
-    row = await call.reader.bucket(bucket)
+    try:
+        return await _stored(call, await call.reader.bucket(bucket), key)
+    finally:
+        if call.asked.reservation is not None:
+            call.asked.reservation.end()
+
+
+async def _stored(call: Call, row: Bucket, key: str) -> StoredObject:
     attributes = attributes_of(call.headers)
     condition = write_condition(call.headers)
+    await reserve(call.asked, row, body_size(call.headers))
     payload = await object_payload(call)
     if ENCRYPTION.name in row.configurations:
-        guard = await protection(call.asked, row, Place(bucket, key), None)
+        guard = await protection(call.asked, row, Place(row.name, key), None)
         attributes = msgspec.structs.replace(attributes, encryption=guard.encryption)
         payload = replace(payload, object_key=guard.object_key)
     result = await call.producer.put_object(

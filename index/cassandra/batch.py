@@ -15,6 +15,7 @@ from index.cassandra.rows import (
     NameRow,
     PartRows,
     Row,
+    UsageRow,
     seal_entry,
     seal_version,
     slot_of,
@@ -28,6 +29,7 @@ from index.contract import (
     PutIdentity,
     PutPart,
     PutUpload,
+    PutUsage,
     PutVersion,
     RemoveBucket,
     RemoveConfiguration,
@@ -37,7 +39,7 @@ from index.contract import (
 )
 from index.records import configuration_seed, epoch_seed, identity_seed, key_seed, name_seed, seal_row
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, ObjectVersion, Part, Upload, Usage
 
 
 class KeyChanges:
@@ -107,6 +109,7 @@ class Batch:
     def __init__(self) -> None:
         self.keys: dict[tuple[bytes, str], KeyChanges] = {}
         self.epochs: dict[tuple[int, bytes], BucketEpoch] = {}
+        self.usage: dict[tuple[int, bytes], Usage] = {}
         self.names: dict[tuple[str, bytes], Bucket | None] = {}
         self.parts: dict[str, dict[int, Part]] = {}
         self.cleared_uploads: set[str] = set()
@@ -129,6 +132,8 @@ class Batch:
                     self._key(bucket_id, key).clear()
                 case PutEpoch(epoch):
                     self.epochs[partition, epoch.bucket_id] = epoch
+                case PutUsage(bucket_id, usage):
+                    self.usage[partition, bucket_id] = usage
                 case PutPart() | PutUpload() | RemoveUpload():
                     self._add_upload(change)
                 case _:
@@ -139,6 +144,9 @@ class Batch:
         rows: list[Row] = [changed.rows(*place) for place, changed in self.keys.items()]
         for (partition, bucket_id), epoch in self.epochs.items():
             rows.append(EpochRow(partition, bucket_id, seal_row(epoch, epoch_seed(partition, bucket_id))))
+        for (partition, bucket_id), usage in self.usage.items():
+            record = seal_row(usage, epoch_seed(partition, bucket_id)) if usage != Usage() else GONE
+            rows.append(UsageRow(partition, bucket_id, record))
         for (name, bucket_id), bucket in self.names.items():
             record = GONE if bucket is None else seal_row(bucket, name_seed(name))
             rows.append(NameRow(name, bucket_id, record))

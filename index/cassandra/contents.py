@@ -13,6 +13,7 @@ from index.records import (
     open_identity,
     open_part,
     open_upload,
+    open_usage,
 )
 from schemas.errors import IndexCorrupt
 
@@ -68,6 +69,13 @@ TABLES = (
     Table("current", ("bucket_id", "key"), ("entry",), True, open_entry),
     Table("uploads", ("bucket_id", "key", "upload_id"), ("record",), True, open_upload),
     Table("parts", ("upload_id", "number"), ("record",), False, open_part),
+    Table(
+        "usage",
+        ("bucket_id", "log_partition"),
+        ("record",),
+        False,
+        lambda b, p, r: open_usage(p, b, r),
+    ),
     Table("epochs", ("log_partition", "bucket_id"), ("record",), False, open_epoch),
 )
 

@@ -16,9 +16,9 @@ from index.cassandra.sharding import ShardMaps
 from index.cassandra.version_pages import VersionPages
 from index.cassandra.walk import Walk
 from index.contract import IdentityPlace, ListEntry
-from index.records import open_bucket, open_configuration, open_identity, open_part, open_upload
+from index.records import open_bucket, open_configuration, open_identity, open_part, open_upload, open_usage
 from schemas.ids import NULL_VERSION, version_rank
-from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload, Usage
 
 T = TypeVar("T")
 
@@ -77,6 +77,7 @@ class CassandraReader:
             for inclusive in (False, True)
             for stopped in (False, True)
         }
+        self._usage = prepare("SELECT log_partition, record FROM usage WHERE bucket_id = ?")
         self._parts = prepare("SELECT number, record FROM parts WHERE upload_id = ? AND number > ? LIMIT ?")
 
     async def bucket(self, name: str) -> Bucket | None:
@@ -169,6 +170,10 @@ class CassandraReader:
     async def parts(self, upload_id: str, after: int, limit: int) -> list[Part]:
         rows = await self._client.execute(self._parts, (upload_id, after, limit))
         return [open_part(upload_id, number, record) for number, record in rows]
+
+    async def usage(self, bucket_id: bytes) -> Usage:
+        rows = await self._client.execute(self._usage, (bucket_id,))
+        return sum((open_usage(partition, bucket_id, record) for partition, record in rows), Usage())
 
     async def has_versions(self, bucket_id: bytes) -> bool:
         async def reading(shard_map: ShardMap) -> bool:

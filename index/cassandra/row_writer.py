@@ -21,6 +21,7 @@ from index.cassandra.rows import (
     NameRow,
     PartRows,
     Row,
+    UsageRow,
 )
 from index.cassandra.sharding import KeptMap
 from index.cassandra.together import Together
@@ -99,6 +100,12 @@ class RowWriter:
         self._put_identity_change = prepare(
             "INSERT INTO identity_changes (slice, seq, account, kind, name, record) "
             "VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+        )
+        self._put_usage = prepare(
+            "INSERT INTO usage (bucket_id, log_partition, record) VALUES (?, ?, ?) USING TIMESTAMP ?"
+        )
+        self._remove_usage = prepare(
+            "DELETE FROM usage USING TIMESTAMP ? WHERE bucket_id = ? AND log_partition = ?"
         )
         self._remove_identity_change = prepare(
             "DELETE FROM identity_changes USING TIMESTAMP ? "
@@ -192,6 +199,12 @@ class RowWriter:
             case EpochRow(partition, bucket_id, record):
                 bound = self._put_epoch.bind((partition, bucket_id, record, timestamp))
                 return ("epochs", partition, bucket_id), [bound]
+            case UsageRow(partition, bucket_id, record):
+                if record:
+                    bound = self._put_usage.bind((bucket_id, partition, record, timestamp))
+                else:
+                    bound = self._remove_usage.bind((timestamp, bucket_id, partition))
+                return ("usage", bucket_id), [bound]
             case IdentityRow():
                 return ("identities",), list(self._identity(row, timestamp))
         raise TypeError(f"no statement for {type(row).__name__}")

@@ -80,7 +80,15 @@ class EpochRow(msgspec.Struct, array_like=True, tag="epoch"):
     record: bytes
 
 
-Row = KeyRows | PartRows | BucketRows | NameRow | EpochRow | IdentityRow
+class UsageRow(msgspec.Struct, array_like=True, tag="usage"):
+    """A row of `usage`."""
+
+    partition: int
+    bucket_id: bytes
+    record: bytes
+
+
+Row = KeyRows | PartRows | BucketRows | NameRow | EpochRow | IdentityRow | UsageRow
 
 
 def slot_of(version: str, rank: int) -> int:

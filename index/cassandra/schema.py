@@ -67,6 +67,12 @@ _TABLES = (
     ) WITH {_READ_MOSTLY}
     """,
     """
+    CREATE TABLE IF NOT EXISTS usage (
+        bucket_id blob, log_partition int, record blob,
+        PRIMARY KEY ((bucket_id), log_partition)
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS leases (
         topic text, log_partition int, lease bigint, holder text,
         PRIMARY KEY ((topic, log_partition))
@@ -106,7 +112,7 @@ _TABLES = (
 )
 
 # By the version that they lead to. Keyspaces of versions before the first of these are rebuilt from the log.
-MIGRATIONS: dict[int, tuple[str, ...]] = {3: _TABLES}
+MIGRATIONS: dict[int, tuple[str, ...]] = {4: _TABLES}
 FIRST_VERSION, SCHEMA_VERSION = min(MIGRATIONS), max(MIGRATIONS)
 
 _VERSIONS = """

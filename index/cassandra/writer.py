@@ -16,10 +16,10 @@ from index.cassandra.rows import Row
 from index.cassandra.shard_activity import ShardActivity
 from index.cassandra.sharding import TRIES, KeptMap, ShardMaps
 from index.contract import Change, KeyState, KeyWant, PendingFacts
-from index.records import open_bucket, open_configuration, open_epoch, open_identity
+from index.records import open_bucket, open_configuration, open_epoch, open_identity, open_usage
 from schemas.errors import PartitionLost, ServiceUnavailable
 from schemas.events import OBJECT_VERSIONS
-from schemas.rows import Bucket, BucketEpoch, Configuration, Identity
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, Usage
 from schemas.seq import POLICY_PARTITIONS, encode_seq
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,14 @@ class CassandraWriter:
             return known
         found = await self._client.execute(self._tables.epoch, (partition, bucket_id))
         return open_epoch(partition, bucket_id, found[0][0]) if found else None
+
+    async def usage(self, partition: int, bucket_id: bytes) -> Usage:
+        self._check(*self._place)
+        known = self._batch.usage.get((partition, bucket_id))
+        if known is not None:
+            return known
+        found = await self._client.execute(self._tables.usage, (bucket_id, partition))
+        return open_usage(partition, bucket_id, found[0][0]) if found else Usage()
 
     async def bucket(self, name: str) -> Bucket | None:
         self._check(*self._place)
@@ -238,6 +246,7 @@ class WriterTables:
         self.key_states = KeyStates(client, maps)
         self.row_writer = RowWriter(client)
         self.epoch = client.prepare("SELECT record FROM epochs WHERE log_partition = ? AND bucket_id = ?")
+        self.usage = client.prepare("SELECT record FROM usage WHERE bucket_id = ? AND log_partition = ?")
         self.bucket = client.prepare("SELECT bucket_id, record FROM buckets WHERE slice = ? AND name = ?")
         self.configuration = client.prepare(
             "SELECT record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"

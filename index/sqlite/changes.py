@@ -13,6 +13,7 @@ from index.contract import (
     PutIdentity,
     PutPart,
     PutUpload,
+    PutUsage,
     PutVersion,
     RemoveBucket,
     RemoveConfiguration,
@@ -22,7 +23,7 @@ from index.contract import (
 )
 from index.records import configuration_seed, epoch_seed, identity_seed, key_seed, name_seed, seal_row
 from index.sqlite.rows import listing, listing_crc, payload_seed, seal_payload, seal_version
-from schemas.rows import ObjectVersion
+from schemas.rows import ObjectVersion, Usage
 
 # Written over in place where it exists: REPLACE would move the row and touch its index entry.
 _PUT_VERSION = (
@@ -41,6 +42,8 @@ _REMOVE_UPLOAD = "DELETE FROM uploads WHERE bucket_id = ? AND key = ? AND upload
 _PUT_PART = "INSERT OR REPLACE INTO parts VALUES (?, ?, ?)"
 _REMOVE_PARTS = "DELETE FROM parts WHERE upload_id = ?"
 _PUT_EPOCH = "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?)"
+_PUT_USAGE = "INSERT OR REPLACE INTO usage VALUES (?, ?, ?)"
+_REMOVE_USAGE = "DELETE FROM usage WHERE bucket_id = ? AND partition = ?"
 _PUT_BUCKET = "INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?, ?, ?)"
 _REMOVE_BUCKET = "DELETE FROM buckets WHERE name = ? AND bucket_id = ?"
 
@@ -129,6 +132,11 @@ def _write_one(connection: sqlite3.Connection, partition: int, change: Change) -
         case PutEpoch(epoch):
             record = seal_row(epoch, epoch_seed(partition, epoch.bucket_id))
             execute(_PUT_EPOCH, (partition, epoch.bucket_id, record))
+        case PutUsage(bucket_id, usage):
+            if usage == Usage():
+                execute(_REMOVE_USAGE, (bucket_id, partition))
+            else:
+                execute(_PUT_USAGE, (bucket_id, partition, seal_row(usage, epoch_seed(partition, bucket_id))))
         case PutBucket(row):
             execute(_PUT_BUCKET, (
                 row.name, row.bucket_id, row.owner_id, row.region, row.created_at,

@@ -13,6 +13,7 @@ from index.records import (
     IDENTITY,
     PART,
     UPLOAD,
+    USAGE,
     configuration_seed,
     epoch_seed,
     identity_seed,
@@ -82,6 +83,11 @@ def _check_epoch(row: Row) -> None:
     _same(row, (partition, kept.bucket_id))
 
 
+def _check_usage(row: Row) -> None:
+    bucket_id, partition, record = row
+    open_row(record, epoch_seed(partition, bucket_id), USAGE, "")
+
+
 def _check_configuration(row: Row) -> None:
     bucket_id, kind, identifier, record = row
     kept = open_row(record, configuration_seed(bucket_id, kind, identifier), CONFIGURATION, "")
@@ -118,6 +124,7 @@ TABLES = (
     Table("parts", "upload_id, number, record", 2, _check_part),
     Table("configurations", "bucket_id, kind, identifier, record", 3, _check_configuration),
     Table("identities", "account, kind, name, seq, record", 3, _check_identity),
+    Table("usage", "bucket_id, partition, record", 2, _check_usage),
     Table("epochs", "partition, bucket_id, record", 2, _check_epoch),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from index.contract import IdentityPlace, ListEntry
 from index.head_cache import HeadCache, HeadStamps
-from index.records import open_bucket, open_configuration, open_identity, open_part, open_upload
+from index.records import open_bucket, open_configuration, open_identity, open_part, open_upload, open_usage
 from index.sqlite.connection import open_reader
 from index.sqlite.failures import translate
 from index.sqlite.neighbours import check_neighbours
@@ -15,7 +15,7 @@ from index.sqlite.progress import read_position
 from index.sqlite.rows import open_listing
 from index.sqlite.versions import Versions
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload
+from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload, Usage
 
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
 _BUCKETS = "SELECT name, record FROM buckets WHERE name > ? AND name >= ? ORDER BY name LIMIT ?"
@@ -49,6 +49,7 @@ _LATER_UPLOADS = (
     "SELECT key, upload_id, record FROM uploads WHERE bucket_id = ? AND key = ? AND upload_id > ? "
     "ORDER BY upload_id LIMIT ?"
 )
+_USAGE = "SELECT partition, record FROM usage WHERE bucket_id = ?"
 _PARTS = "SELECT number, record FROM parts WHERE upload_id = ? AND number > ? ORDER BY number LIMIT ?"
 _HAS_VERSIONS = "SELECT 1 FROM objects WHERE bucket_id = ? LIMIT 1"
 # In the order in which rows lie in the file: a walk over everything then reads every page once.
@@ -208,6 +209,10 @@ class SqliteReader:
     async def parts(self, upload_id: str, after: int, limit: int) -> list[Part]:
         rows = self._rows(_PARTS, (upload_id, after, limit))
         return [open_part(upload_id, number, record) for number, record in rows]
+
+    async def usage(self, bucket_id: bytes) -> Usage:
+        rows = self._rows(_USAGE, (bucket_id,))
+        return sum((open_usage(partition, bucket_id, record) for partition, record in rows), Usage())
 
     async def has_versions(self, bucket_id: bytes) -> bool:
         return bool(self._rows(_HAS_VERSIONS, (bucket_id,)))

@@ -1,11 +1,13 @@
 """The tables of the index, their version, and the check that a file is one of ours."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
+from index.sqlite.counting import count_usage
 from schemas.errors import ConfigurationError, IndexCorrupt
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x5374726C  # "Strl", in the file's header
 
 # `record` is the whole row in msgpack, a flag byte and a checksum (rows.py). The columns beside it
@@ -37,8 +39,18 @@ IDENTITIES = """
 # Whoever keeps them in memory reads what has changed since.
 IDENTITIES_SEQ = "CREATE INDEX identities_seq ON identities (seq, account, kind, name)"
 
+USAGE = """
+    CREATE TABLE usage (
+        bucket_id BLOB NOT NULL,
+        partition INTEGER NOT NULL,
+        record BLOB NOT NULL,
+        PRIMARY KEY (bucket_id, partition)
+    ) WITHOUT ROWID
+    """
+
 TABLES = (
     CONFIGURATIONS,
+    USAGE,
     IDENTITIES,
     IDENTITIES_SEQ,
     """
@@ -144,10 +156,11 @@ TABLES = (
 
 
 # What makes a file of that version one of the next.
-UPGRADES: dict[int, tuple[str, ...]] = {
+UPGRADES: dict[int, tuple[str | Callable[[sqlite3.Connection], None], ...]] = {
     1: (CONFIGURATIONS,),
     2: ("ALTER TABLE positions ADD COLUMN last_time INTEGER NOT NULL DEFAULT 0",),
     3: (IDENTITIES, IDENTITIES_SEQ),
+    4: (USAGE, count_usage),
 }
 
 
@@ -162,12 +175,19 @@ def upgrade(connection: sqlite3.Connection) -> None:
         _change_schema(connection, statements, version + 1)
 
 
-def _change_schema(connection: sqlite3.Connection, statements: tuple[str, ...], version: int) -> None:
+def _change_schema(
+    connection: sqlite3.Connection,
+    statements: tuple[str | Callable[[sqlite3.Connection], None], ...],
+    version: int,
+) -> None:
     """All of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in statements:
-            connection.execute(statement)
+        for step in statements:
+            if isinstance(step, str):
+                connection.execute(step)
+            else:
+                step(connection)
         connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")
     finally:

@@ -16,6 +16,7 @@ from index.records import (
     open_identity,
     open_part,
     open_upload,
+    open_usage,
 )
 from index.sqlite.changes import write_changes
 from index.sqlite.checkpoint import Checkpointer
@@ -25,13 +26,14 @@ from index.sqlite.progress import Progress
 from index.sqlite.versions import Versions
 from schemas.errors import StrandlineError
 from schemas.ids import NULL_VERSION
-from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, Part, Upload
+from schemas.rows import Bucket, BucketEpoch, Configuration, Identity, Part, Upload, Usage
 
 log = logging.getLogger(__name__)
 
 WAL_LIMIT = 64 * 1024 * 1024  # bytes of write-ahead log at which a checkpoint starts by itself
 
 _EPOCH = "SELECT record FROM epochs WHERE partition = ? AND bucket_id = ?"
+_USAGE = "SELECT record FROM usage WHERE bucket_id = ? AND partition = ?"
 _BUCKET = "SELECT record FROM buckets WHERE name = ?"
 _CONFIGURATION = "SELECT record FROM configurations WHERE bucket_id = ? AND kind = ? AND identifier = ?"
 _IDENTITY = "SELECT record FROM identities WHERE account = ? AND kind = ? AND name = ?"
@@ -100,6 +102,13 @@ class SqliteWriter:
         if found is None:
             return None
         return open_epoch(partition, bucket_id, found[0])
+
+    async def usage(self, partition: int, bucket_id: bytes) -> Usage:
+        try:
+            found = self._connection.execute(_USAGE, (bucket_id, partition)).fetchone()
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+        return Usage() if found is None else open_usage(partition, bucket_id, found[0])
 
     async def bucket(self, name: str) -> Bucket | None:
         try:

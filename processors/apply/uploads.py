@@ -50,9 +50,10 @@ def apply_part_put(event: PartPut, state: KeyState, moment: Moment) -> Decision:
         seq=moment.seq,
         checksum=event.checksum,
     )
+    size = upload.size + event.size - (state.part.size if state.part is not None else 0)
     changes = (
         PutPart(event.upload_id, part),
-        PutUpload(event.bucket_id, msgspec.structs.replace(upload, part_seq=moment.seq)),
+        PutUpload(event.bucket_id, msgspec.structs.replace(upload, part_seq=moment.seq, size=size)),
     )
     fact = Fact(
         moment.seq, moment.time, "part.stored", event.origin, event.bucket_id, event.key, "", event.size,

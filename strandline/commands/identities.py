@@ -224,6 +224,8 @@ IDENTITY_COMMANDS = (
         Argument("--requests", "RequestsPerSecond", "requests a second", False),
         Argument("--upload", "UploadBytesPerSecond", "bytes of requests a second: 8MiB", False, size=True),
         Argument("--download", "DownloadBytesPerSecond", "bytes of answers a second", False, size=True),
+        Argument("--max-bytes", "MaxBytes", "bytes in a bucket, or in an account's", False, size=True),
+        Argument("--max-versions", "MaxVersions", "versions of objects there", False),
         of_account=False,
     ),
     IdentityCommand(

@@ -21,6 +21,7 @@ from index.contract import (
     PutIdentity,
     PutPart,
     PutUpload,
+    PutUsage,
     PutVersion,
     RemoveBucket,
     RemoveConfiguration,
@@ -42,6 +43,7 @@ from schemas.rows import (
     ObjectVersion,
     Part,
     Upload,
+    Usage,
 )
 from tests.cluster.keyspaces import fresh_keyspace
 from tests.cluster.services import Cassandra
@@ -588,6 +590,31 @@ def test_buckets_by_name(run: Any) -> None:
         assert await reader.bucket("beta") == fenced
         await put(engine, RemoveBucket(fenced))
         assert await reader.bucket("beta") is None
+
+    run(body)
+
+
+def test_usage_is_of_a_partition_and_read_as_a_whole(run: Any) -> None:
+    async def body(engine: Engine) -> None:
+        writer, reader = engine.writer, engine.reader
+        other = await engine.open_writer(OBJECT_VERSIONS, 7)
+        assert await writer.usage(0, BUCKET) == await reader.usage(BUCKET) == Usage()
+        await writer.write(0, [PutUsage(BUCKET, Usage(10, 1, 2)), PutUsage(OTHER, Usage(5, 1, 1))])
+        assert await writer.usage(0, BUCKET) == Usage(10, 1, 2)
+        await writer.rollback()
+        assert await writer.usage(0, BUCKET) == Usage()
+        await writer.write(0, [PutUsage(BUCKET, Usage(10, 1, 2)), PutUsage(OTHER, Usage(5, 1, 1))])
+        await writer.write(0, [PutUsage(BUCKET, Usage(20, 2, 3))])
+        await writer.commit(OBJECT_VERSIONS, 0, 1, None)
+        await other.write(7, [PutUsage(BUCKET, Usage(2**52, 1, 1))])
+        await other.commit(OBJECT_VERSIONS, 7, 1, None)
+        assert await reader.usage(BUCKET) == Usage(2**52 + 20, 3, 4)
+        assert await reader.usage(OTHER) == Usage(5, 1, 1)
+        assert await other.usage(7, BUCKET) == Usage(2**52, 1, 1)
+        await writer.write(0, [PutUsage(BUCKET, Usage())])
+        await writer.commit(OBJECT_VERSIONS, 0, 2, None)
+        assert await writer.usage(0, BUCKET) == Usage()
+        assert await reader.usage(BUCKET) == Usage(2**52, 1, 1)
 
     run(body)
 

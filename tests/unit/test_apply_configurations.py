@@ -179,6 +179,7 @@ def test_an_index_of_the_version_before_is_upgraded_by_its_writer(tmp_path: Path
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE configurations")
         connection.execute("DROP TABLE identities")
+        connection.execute("DROP TABLE usage")
         connection.execute("ALTER TABLE positions DROP COLUMN last_time")
         connection.execute("PRAGMA user_version = 1")
     with pytest.raises(ConfigurationError, match="version 1"):

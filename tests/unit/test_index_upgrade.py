@@ -44,6 +44,7 @@ def _make_version_1(path: Path) -> None:
     connection.execute(positions.replace(LAST_TIME, ""))
     connection.executemany("INSERT INTO positions VALUES (?, ?, ?, ?)", rows)
     connection.execute("DROP TABLE IF EXISTS configurations")
+    connection.execute("DROP TABLE IF EXISTS usage")
     connection.execute("DROP TABLE IF EXISTS identities")
     connection.execute("PRAGMA user_version = 1")
     connection.close()

@@ -17,7 +17,7 @@ from schemas.events import (
     encode_event,
 )
 from schemas.manifest import Extent, Manifest
-from schemas.rows import Attributes, Checksum, Encryption, Grant, ObjectLock, ObjectVersion, Upload
+from schemas.rows import Attributes, Checksum, Encryption, Grant, ObjectLock, ObjectVersion, Upload, Usage
 
 ORIGIN = Origin(b"r" * 16, "actor", "127.0.0.1", "PutObject")
 BUCKET = b"b" * 16
@@ -54,8 +54,8 @@ def version(attributes: Attributes, restored_until: int = 0) -> ObjectVersion:
     )  # fmt: skip
 
 
-def upload(attributes: Attributes) -> Upload:
-    return Upload("key", "upload", 9, 8, "owner", "actor", attributes, "CRC32", "COMPOSITE", 5)
+def upload(attributes: Attributes, size: int = 0) -> Upload:
+    return Upload("key", "upload", 9, 8, "owner", "actor", attributes, "CRC32", "COMPOSITE", 5, size)
 
 
 ORIGIN_BYTES = (
@@ -101,9 +101,10 @@ def version_bytes(attributes: str, begin: str = "9f", end: str = "") -> bytes:
     )
 
 
-def upload_bytes(attributes: str) -> bytes:
+def upload_bytes(attributes: str, fields: str = "9a", more: str = "") -> bytes:
     return bytes.fromhex(
-        f"9aa36b6579a675706c6f61640908a56f776e6572a56163746f72{attributes}a54352433332a9434f4d504f5349544505"
+        f"{fields}a36b6579a675706c6f61640908a56f776e6572a56163746f72{attributes}a54352433332a9434f4d504f5349544505"
+        f"{more}"
     )
 
 
@@ -165,7 +166,8 @@ def test_events_of_today(stored: bytes, event: Any) -> None:
     ("stored", "row"),
     [
         (version_bytes(WITH_ENCRYPTION, "dc0010", "0c"), version(SECRET, 12)),
-        (upload_bytes(WITH_ENCRYPTION), upload(SECRET)),
+        (upload_bytes(WITH_ENCRYPTION, "9b", "07"), upload(SECRET, 7)),
+        (bytes.fromhex("93640203"), Usage(100, 2, 3)),
     ],
 )
 def test_rows_of_today(stored: bytes, row: Any) -> None:
