@@ -4,7 +4,9 @@
 """
 
 import os
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -12,6 +14,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from processors.audit_trail import trail_files
 from tests.fuzz.requests import BUCKET, KEPT, KEY, LOCKED, Wire, query_requests, rest_requests, s3_requests
 from tests.fuzz.sending import Outcome, as_bytes, send
 from tests.processes import children, descriptors, resident
@@ -45,6 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.start()
     try:
         _fill(server)
+        _wait_for_processors(folder / "data")
         before = _held(server)
         yield server
         after = _held(server)
@@ -73,6 +77,14 @@ def _fill(server: Server) -> None:
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     s3.complete_multipart_upload(Bucket=BUCKET, Key="multi", UploadId=upload, MultipartUpload=parts)
     s3.close()
+
+
+def _wait_for_processors(data: Path) -> None:
+    """Until their process has recorded something: while it starts it holds less than later."""
+    deadline = time.monotonic() + 60
+    while not any(trail.stat().st_size for trail in trail_files(data / "audit")):
+        assert time.monotonic() < deadline, "the auditor has recorded nothing in a minute"
+        time.sleep(0.1)
 
 
 def _held(server: Server) -> dict[int, tuple[int, int]]:
