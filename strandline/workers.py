@@ -20,7 +20,12 @@ log = logging.getLogger(__name__)
 START_SECONDS = 30.0
 RESTART_SECONDS = 0.2  # before a worker that ended is started again; doubles while it cannot be
 RESTART_LIMIT = 10.0
+STARTS = 4  # of a worker that is killed while it starts, before the server gives up
 STOP_GRACE = 20.0  # seconds beyond the drain before a worker is killed
+
+
+class _Killed(ConfigurationError):
+    """A worker that was killed while it started: by the kernel, for memory, or by somebody's hand."""
 
 
 class Workers:
@@ -42,7 +47,7 @@ class Workers:
 
     async def start(self) -> None:
         """Start all of them; returns when every one listens. Raises ConfigurationError."""
-        spawning = [self._spawn(number) for number in range(self._settings.worker_count)]
+        spawning = [self._start(number) for number in range(self._settings.worker_count)]
         outcomes = await asyncio.gather(*spawning, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -75,6 +80,17 @@ class Workers:
             log.error("worker process %d did not end within %.0f s: killing it", process.pid, limit)
             await _kill(process)
 
+    async def _start(self, number: int) -> None:
+        """Start a worker, again where it is killed meanwhile: the others may be serving already, and one
+        that is killed a moment later is replaced as well. Raises ConfigurationError."""
+        for attempt in range(1, STARTS):
+            try:
+                return await self._spawn(number)
+            except _Killed as error:
+                log.error("%s: starting it again", error.message)
+                await asyncio.sleep(RESTART_SECONDS * attempt)
+        return await self._spawn(number)
+
     async def _spawn(self, number: int) -> None:
         """Start a worker; returns when it listens. Raises ConfigurationError, and then it is not running."""
         ours, theirs = socket.socketpair()
@@ -103,7 +119,8 @@ class Workers:
             raise
         if line.strip() != READY:
             code = await process.wait()
-            raise ConfigurationError(f"worker {number} did not start: exit code {code}")
+            kind = _Killed if code == -signal.SIGKILL else ConfigurationError
+            raise kind(f"worker {number} did not start: exit code {code}")
 
     async def _watch(self, number: int) -> None:
         """Start a worker again whenever it ends, at growing distances while that fails."""

@@ -8,6 +8,7 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
+from compose.native import ports
 from tests import clients_page
 
 # A law holds or it does not: how long an example took on a busy machine says nothing of it.
@@ -17,6 +18,13 @@ settings.load_profile("no deadline")
 pytest_plugins = ["tests.cluster.services"]
 
 NOT_INSTALLED = "is not installed"
+
+
+def pytest_configure() -> None:
+    """A server that is stopped finds its ports free when it starts again, whatever runs beside it."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        ports.SHARE = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

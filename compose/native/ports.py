@@ -8,6 +8,7 @@ CONNECT_SECONDS = 2.0
 LOWEST = 10_000
 OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 FIRST_OUTGOING = 32_768  # where the system does not say
+SHARE = 0, 1  # which of how many parts of the ports to choose from: tests that run side by side have one each
 CHOICE = random.SystemRandom()  # a test that seeds the common one must not meet its neighbour's ports
 
 
@@ -21,7 +22,7 @@ def free_ports(count: int) -> list[int]:
         while len(probes) < count:
             probe = socket.socket()
             try:
-                probe.bind(("127.0.0.1", CHOICE.randrange(LOWEST, _first_outgoing())))
+                probe.bind(("127.0.0.1", _choose()))
             except OSError:  # somebody has it
                 probe.close()
             else:
@@ -30,6 +31,11 @@ def free_ports(count: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+def _choose() -> int:
+    part, parts = SHARE
+    return LOWEST + part + parts * CHOICE.randrange((_first_outgoing() - LOWEST) // parts)
 
 
 def is_listening(host: str, port: int) -> bool:

@@ -355,3 +355,21 @@ def test_workers_that_come_to_listen_later_refuse_nothing(tmp_path: Path) -> Non
         assert 503 not in statuses
     finally:
         assert server.stop() == 0
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", tmp_path / "log", "--workers", str(WORKERS))
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    try:
+        until(lambda: server.process is not None, "the server is there")
+        killed = until(lambda: worker_pids(server), "a worker is there")[0]
+        os.kill(killed, signal.SIGKILL)
+        starting.join(WAIT_SECONDS)
+        until(partial(all_listen, server, killed), "all workers listen")
+        until(lambda: "docs: /docs" in server.log_tail(), "the server says so")
+        assert "exit code -9: starting it again" in server.log_tail()
+        assert server.stop() == 0
+    finally:
+        server.kill()
+        starting.join(WAIT_SECONDS)
