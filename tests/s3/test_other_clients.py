@@ -28,6 +28,7 @@ MC = next(
     (path for path in (INSTALLED / "bin" / "mc", shutil.which("mc")) if path and Path(path).exists()), None
 )
 TIMEOUT_SECONDS = 250
+UPLOADS_SECONDS = 180  # rclone renames a file by a copy and a deletion, one after the other
 LARGE_MIB = 1024
 
 Record = Callable[[str, object], None]
@@ -253,12 +254,12 @@ def wait_for_uploads(s3: Any, bucket: str, tree: Path) -> None:
     rclone uploads in the background, and what is not uploaded when it ends stays in its cache.
     """
     files = [path for path in tree.rglob("*") if path.is_file() and path.parent.name != "folder 1"]
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + UPLOADS_SECONDS
     while True:
         held = {one["Key"]: one["Size"] for one in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
         if len(held) == len(files) and held.get("tree/empty") == len(b"no more") and "renamed.bin" in held:
             return
-        assert time.monotonic() < limit, f"{len(held)} of {len(files)} files after 60 seconds"
+        assert time.monotonic() < limit, f"{len(held)} of {len(files)} files in time"
         time.sleep(0.2)
 
 
