@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingest.checksums import HEADERS, decode_expected
 from schemas.errors import InvalidArgument, InvalidRequest, MissingContentLength
 
+_DECODED = "x-amz-decoded-content-length"
 _NO_DIGEST = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
 _CHECKSUM_SIGNS = frozenset((*HEADERS, "x-amz-trailer", "x-amz-sdk-checksum-algorithm"))
 _CHECKSUM = "x-amz-checksum-"
@@ -31,17 +32,28 @@ def content_length(headers: Mapping[str, str]) -> int | None:
 
 def decoded_length(headers: Mapping[str, str]) -> int:
     """The length of a framed body without its framing. Raises MissingContentLength, InvalidArgument."""
-    length = _length(headers, "x-amz-decoded-content-length")
+    length = _length(headers, _DECODED)
     if length is None:
         raise MissingContentLength()
     return length
+
+
+def announced_size(headers: Mapping[str, str]) -> int | None:
+    """The bytes that a body will have without its framing, None where that is not told. A decoded length that
+    is none is left to who takes the framing off: without framing it says nothing. Raises InvalidArgument."""
+    decoded = headers.get(_DECODED, "")
+    return int(decoded) if _is_length(decoded) else content_length(headers)
+
+
+def _is_length(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _length(headers: Mapping[str, str], name: str) -> int | None:
     text = headers.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+    if not _is_length(text):
         raise InvalidArgument(f"{name} must be a number of bytes", ArgumentName=name, ArgumentValue=text)
     return int(text)
 

@@ -9,7 +9,7 @@ from gateway.encryption import protection_of_write
 from gateway.object_headers import attributes_of, quoted, write_headers
 from gateway.object_lock_headers import require_lock_digest
 from gateway.request import Request, Response
-from gateway.reserving import announced_size, reserve
+from gateway.reserving import reserve_body
 from ingest.intake import MAX_PUT_BYTES
 from ingest.payload import Payload
 from schemas.errors import EntityTooLarge
@@ -23,7 +23,7 @@ async def put_object(request: Request) -> Response:
     attributes = attributes_of(request.headers, request.acl, request.lock, protection.encryption)
     condition = write_condition(request.headers)
     require_lock_digest(request, bucket, request.lock)
-    await reserve(request, bucket, announced_size(request.headers))
+    await reserve_body(request, bucket)
     body = await payload(request)
     check_size(body)
     if protection.object_key:

@@ -1,22 +1,18 @@
 """Requests that write ask for room in the quotas that hold for them, once it is known how much they bring."""
 
-from collections.abc import Mapping
-
-from gateway.payload_headers import content_length
+from gateway.payload_headers import announced_size
 from gateway.quotas import Reservation
 from gateway.request import Request
 from schemas.errors import MissingContentLength
 from schemas.limits import BUCKET_LIMITS
 from schemas.rows import Bucket, Usage
 
-DECODED = "x-amz-decoded-content-length"
 
-
-def announced_size(headers: Mapping[str, str]) -> int | None:
-    """The bytes that a body will have without its framing; None where that is not told. What is no number is
-    refused when the body is read."""
-    decoded = headers.get(DECODED, "")
-    return int(decoded) if decoded.isascii() and decoded.isdigit() else content_length(headers)
+async def reserve_body(request: Request, bucket: Bucket, versions: int = 1) -> None:
+    """As `reserve`, for the body that the request announces: what its headers say of it is looked up only
+    where there are limits."""
+    if _is_limited(request, bucket):
+        await reserve(request, bucket, announced_size(request.headers), versions)
 
 
 async def reserve(request: Request, bucket: Bucket, size: int | None, versions: int = 1) -> None:
@@ -24,10 +20,9 @@ async def reserve(request: Request, bucket: Bucket, size: int | None, versions: 
     where there are no limits.
 
     Raises QuotaExceeded; MissingContentLength for a body of unknown size (None) where there is a quota."""
-    services = request.services
-    if BUCKET_LIMITS.name not in bucket.configurations and not services.identities.directory.limited:
+    if not _is_limited(request, bucket):
         return
-    held = await services.quotas.of(bucket)
+    held = await request.services.quotas.of(bucket)
     if not held:
         return
     if size is None:
@@ -35,3 +30,8 @@ async def reserve(request: Request, bucket: Bucket, size: int | None, versions: 
     if request.reservation is None:
         request.reservation = Reservation()
     await request.reservation.take(held, Usage(size, 0, versions))
+
+
+def _is_limited(request: Request, bucket: Bucket) -> bool:
+    """Whether there may be a quota: few stores limit anything."""
+    return BUCKET_LIMITS.name in bucket.configurations or request.services.identities.directory.limited

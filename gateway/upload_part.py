@@ -14,7 +14,7 @@ from gateway.object_lock_headers import require_lock_digest
 from gateway.put_object import check_size
 from gateway.ranges import ByteRange, parse_copy_range
 from gateway.request import Request, Response
-from gateway.reserving import announced_size, reserve
+from gateway.reserving import reserve, reserve_body
 from gateway.xml import document, escape
 from schemas.rows import Bucket, Upload
 
@@ -25,7 +25,7 @@ async def upload_part(request: Request) -> Response:
     bucket, upload = await find_upload(request)
     require_lock_digest(request, bucket, upload.attributes.lock)
     object_key = part_key(request, upload)
-    await reserve(request, bucket, announced_size(request.headers), versions=0)
+    await reserve_body(request, bucket, versions=0)
     body = await payload(request)
     check_size(body)
     if object_key:

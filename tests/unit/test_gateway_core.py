@@ -15,7 +15,7 @@ from gateway.continuation import decode_token, encode_token
 from gateway.encryption_headers import ENCRYPTION_HEADERS
 from gateway.handlers import handlers
 from gateway.listing_parameters import asked, number_parameter
-from gateway.payload_headers import announced_checksum, content_length, decoded_length
+from gateway.payload_headers import announced_checksum, announced_size, content_length, decoded_length
 from gateway.presigned_headers import fold_presigned
 from gateway.routing import check_key, parse_query, split_host, split_path
 from gateway.unbuilt import ALLOWED_VALUES, EXPECTED_OWNER, HARMLESS, REFUSED, check_unbuilt
@@ -173,6 +173,9 @@ def test_lengths() -> None:
             content_length({"content-length": text})
     with pytest.raises(MissingContentLength):
         decoded_length({"content-length": "12"})
+    assert announced_size({"content-length": "12", "x-amz-decoded-content-length": "5"}) == 5
+    for text in ("-1", "x", "", "٣", "9" * 4400):
+        assert announced_size({"content-length": "12", "x-amz-decoded-content-length": text}) == 12
 
 
 def test_the_checksum_that_a_body_promises() -> None:
