@@ -26,9 +26,10 @@ PAIRS_LIMIT, CONTEXT_LIMIT = 8, 384  # of a constraint: pairs, characters
 TOKEN_HEADER = b"SLgrant1"
 
 _WITHOUT_CONTEXT = frozenset({"DescribeKey", "RetireGrant"})
-_is_principal = re.compile(
+PRINCIPAL_ARN = (
     r"arn:aws:iam::\d{12}:(root|(user|role)/[!-~]+)|arn:aws:sts::\d{12}:(assumed-role|federated-user)/[!-~]+"
-).fullmatch
+)
+_is_principal = re.compile(PRINCIPAL_ARN).fullmatch
 _is_name = re.compile(r"[a-zA-Z0-9:/_-]{1,256}").fullmatch
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from access.evaluation.policy import Policy, compile_policy
 from access.identity_policy import check_resource_policy
+from access.kms_grants import PRINCIPAL_ARN
 from access.kms_keys import KmsGrant, KmsKey
 from access.policy_document import statements, texts
 from schemas.errors import LimitExceeded, MalformedPolicyDocument
@@ -19,10 +20,7 @@ POLICY_NAME = "default"  # the one policy that a key has
 POLICY_LIMIT = 32 * 1024  # bytes
 KEPT_POLICIES = 1024
 
-_is_principal = re.compile(
-    r"\*|\d{12}|arn:aws:iam::\d{12}:(root|(user|role)/[!-~]+)"
-    r"|arn:aws:sts::\d{12}:(assumed-role|federated-user)/[!-~]+|A[A-Z0-9]{15,127}"
-).fullmatch
+_is_principal = re.compile(rf"\*|\d{{12}}|{PRINCIPAL_ARN}|A[A-Z0-9]{{15,127}}").fullmatch
 _is_action = re.compile(r"\*|kms:[A-Za-z0-9*?]+", re.I).fullmatch
 
 # What AWS managed keys are open to, through their service alone.

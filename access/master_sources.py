@@ -3,7 +3,6 @@
 Wrapped by a transit endpoint it is in access.transit_master.
 """
 
-import os
 import secrets
 import stat
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Protocol
 from awscrt.checksums import crc32c
 
 from access.master_files import MASTER_FILE, WRAPPED_FILE
-from disk.durable import sync_path, write_durably, write_synced
+from disk.durable import create_durably, write_durably
 from schemas.errors import ConfigurationError
 
 MASTER_HEADER = "strandline master key 1"
@@ -43,15 +42,7 @@ class FileMaster:
 
     def create(self) -> None:
         """Make the file, whole or not at all; of two processes that start at once, the first one's stays."""
-        draft = self.path.with_name(f"{MASTER_FILE}.{os.getpid()}.new")
-        write_synced(draft, _text(secrets.token_bytes(MASTER_BYTES)))
-        try:
-            os.link(draft, self.path)
-        except FileExistsError:
-            return
-        finally:
-            draft.unlink()
-            sync_path(self.path.parent)
+        create_durably(self.path, _text(self.new_master()))
 
     def load(self) -> bytes:
         try:

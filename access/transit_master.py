@@ -5,7 +5,6 @@
 It is unwrapped when a process starts and when the file has changed; in between no endpoint is needed.
 """
 
-import os
 import secrets
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from awscrt.checksums import crc32c
 from access.master_files import MASTER_FILE, WRAPPED_FILE
 from access.master_sources import MASTER_BYTES
 from access.transit import Transit
-from disk.durable import sync_path, write_durably, write_synced
+from disk.durable import create_durably, write_durably
 from schemas.errors import ConfigurationError
 
 HEADER = "strandline wrapped master key 1"
@@ -32,15 +31,7 @@ class TransitMaster:
 
     def create(self) -> None:
         """Make one for a new ring; of two processes that start at once, the first one's stays."""
-        draft = self.path.with_name(f"{WRAPPED_FILE}.{os.getpid()}.new")
-        write_synced(draft, _text(self._transit.encrypt(self.new_master())))
-        try:
-            os.link(draft, self.path)
-        except FileExistsError:
-            return
-        finally:
-            draft.unlink()
-            sync_path(self.path.parent)
+        create_durably(self.path, _text(self._transit.encrypt(self.new_master())))
 
     def load(self) -> bytes:
         ciphertext = self._ciphertext()

@@ -24,6 +24,20 @@ def write_synced(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def create_durably(path: Path, content: bytes) -> None:
+    """Make a file with this content, for its owner only: whole and durable, or not at all. One that is there
+    stays, and of two processes that make it at once the first one's does. Raises OSError."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    write_synced(draft, content)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+        sync_path(path.parent)
+
+
 def draft_of(path: Path) -> Path:
     """Where `write_durably` writes before the content gets its name."""
     return path.with_name(path.name + ".new")

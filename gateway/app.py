@@ -119,9 +119,10 @@ class Application:
                 handler = self._admit(request)
                 if self._accounts.limited:
                     await limit_caller(request)
-                if not needs_no_asking(request.principal, self._known(request.bucket), request.operation):
+                bucket = self._known(request.bucket)
+                if not needs_no_asking(request.principal, bucket, request.operation):
                     handler = await authorize(request, handler)
-                bucket = self._remembered(request.bucket)
+                    bucket = self._remembered(request.bucket)
                 if bucket is not None and BUCKET_LIMITS.name in bucket.configurations:
                     await limit_in_bucket(request, bucket)
                 if not UNUSUAL.isdisjoint(request.headers):

@@ -10,7 +10,7 @@ from blobs.contract import Lent
 from gateway.errors import s3_error
 from gateway.http1.exchange import Disconnected, Exchange
 from gateway.pace import Pace, Pacing
-from gateway.throttle import PIECE, Throttle
+from gateway.throttle import Throttle
 
 TURN_BYTES = 1024**2  # sent at most before others have their turn
 
@@ -38,7 +38,7 @@ async def send_stream(
         try:
             exchange.begin(status, headers)
             if throttle is not None:
-                chunks = _throttled(first, chunks, throttle)
+                chunks = throttle.paced(first, chunks)
             elif first:
                 await _send(exchange, first, pacing, pace)
                 sent = len(first)
@@ -59,22 +59,6 @@ async def send_stream(
             logger.error("request %s broke off after %d bytes", request_id.hex(), sent, exc_info=error)
             return sent, s3_error(error).code
     return sent, ""
-
-
-async def _throttled(first: bytes, rest: AsyncIterator[Lent], throttle: Throttle) -> AsyncIterator[Lent]:
-    """The body in small pieces, each as soon as it may go. Chunks are copied, since they are lent only until
-    something is waited for."""
-    chunk = first
-    while True:
-        for start in range(0, len(chunk), PIECE):
-            piece = chunk[start : start + PIECE]
-            if (wait := throttle.sent(len(piece))) > 0:
-                await asyncio.sleep(wait)
-            yield piece
-        lent = await anext(rest, None)
-        if lent is None:
-            return
-        chunk = bytes(lent)
 
 
 async def _send(exchange: Exchange, chunk: Lent, pacing: Pacing, pace: Pace) -> None:

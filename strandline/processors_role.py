@@ -27,7 +27,7 @@ from disk.room import Room
 from index.sqlite.reader import SqliteReader
 from processors.audit_trail import AuditTrail, AuditUnwritable
 from processors.auditor import Auditor, Run
-from processors.collecting import COLLECTOR, CollectorPartition
+from processors.collecting import COLLECTOR, LOOK_SECONDS, CollectorPartition
 from processors.collector import Collector
 from processors.runner import PASSING
 from schemas.errors import (
@@ -55,7 +55,6 @@ from strandline.verification import open_log
 log = logging.getLogger(__name__)
 
 AUDIT_SECONDS = 0.5
-COLLECT_SECONDS = 1.0
 RECORDS = {AUDIT: 64, FACTS: 4096}  # per turn, about
 TRAIL_CUT_SECONDS = 3600.0
 RETRY_SECONDS = 5.0
@@ -174,22 +173,18 @@ class Processors:
     # --- the collector ---------------------------------------------------------------------------------
     async def _collect(self, stopping: asyncio.Event) -> None:
         partition = CollectorPartition(self._collector, self._positions, stopping, 0)
-        position = await partition.open()
         outage = Outage(log, "bytes are freed later", "bytes are freed again")
-        while True:
-            records = _read_on(self._logs[FACTS], position, RECORDS[FACTS])
+        while not stopping.is_set():
+            records = _read_on(self._logs[FACTS], await partition.open(), RECORDS[FACTS])
             try:
                 await partition.handle(records)
                 outage.worked()
             except (StorageFull, ServiceUnavailable) as error:
                 outage.failed(error.message)
                 await asyncio.sleep(RETRY_SECONDS)
-                position = await partition.open()
                 continue
-            if records:
-                position = records[-1].offset + 1
-            else:
-                await asyncio.sleep(COLLECT_SECONDS)
+            if not records:
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _sweep(self) -> None:
         """Once after the start: free what requests of earlier runs left behind without an event."""

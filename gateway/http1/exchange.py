@@ -71,19 +71,15 @@ class Exchange:
     # --- the body ------------------------------------------------------------------------------------
     async def __call__(self) -> bytes:
         """The whole body."""
-        pieces: list[bytes] = []
-        while True:
-            pieces += self._take()
-            if self.complete:
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces = self._take()
+        while not self.complete:
             await self._more()
+            pieces += self._take()
+        return b"".join(pieces)
 
     def here(self) -> bytes | None:
         """The whole body when all of it has come, as that of a small request mostly has; else None."""
-        if not self.complete:
-            return None
-        pieces = self._take()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(self._take()) if self.complete else None
 
     def _take(self) -> list[bytes]:
         """The pieces that wait to be read."""

@@ -1,6 +1,5 @@
 """GET and HEAD of an object: conditions, one range, the bytes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -13,7 +12,6 @@ from gateway.encryption import check_key_given, object_key
 from gateway.ranges import ByteRange, parse_range
 from gateway.rest.call import Call
 from gateway.rest.object_headers import VERSION, Headers, raw, validators, version_headers
-from gateway.throttle import PIECE, Throttle
 from schemas.errors import InvalidArgument, NoSuchKey, NoSuchVersion
 from schemas.rows import Bucket, Encryption, ObjectVersion
 
@@ -47,9 +45,8 @@ async def read_object(call: Call, bucket: Bucket, key: str, version: str | None)
     chunks = call.reader.stream(found, start, length)
     # Bytes that fail their check must turn the whole answer into an error while they can.
     first = await anext(chunks, b"")
-    resumed = _resumed(first, chunks)
-    paced = resumed if throttle is None else _throttled(resumed, throttle)
-    return _with_headers(StreamingResponse(paced, status), headers)
+    body = _resumed(first, chunks) if throttle is None else throttle.paced(first, chunks)
+    return _with_headers(StreamingResponse(body, status), headers)
 
 
 async def _unlocked(
@@ -69,17 +66,6 @@ async def _find(call: Call, bucket: Bucket, key: str, version: str | None) -> Ob
         if call.reading is not None:
             await call.reading.require_list()
         raise
-
-
-async def _throttled(chunks: AsyncIterator[bytes], throttle: Throttle) -> AsyncIterator[bytes]:
-    """In small pieces, each as soon as it may go."""
-    async with aclosing(chunks):  # type: ignore[type-var]
-        async for chunk in chunks:
-            for start in range(0, len(chunk), PIECE):
-                piece = chunk[start : start + PIECE]
-                if (wait := throttle.sent(len(piece))) > 0:
-                    await asyncio.sleep(wait)
-                yield piece
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -94,17 +94,27 @@ async def open_services(
     Kafka or Cassandra do not answer. Zones that are away join when they are back.
     """
     async with AsyncExitStack() as stack:
-        index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
-        stack.push_async_callback(index.close)
-        blobs = open_zone_blobs(cluster, keys)
-        stack.push_async_callback(blobs.close)
-        await blobs.start()
+        index, blobs = await stack.enter_async_context(open_contents(cluster, keys))
         submitter: Submitter = NoSubmitter()
         if writes:
             submitter = KafkaSubmitter(kafka_connection(cluster.kafka))
             await submitter.start()
             stack.push_async_callback(submitter.close)
         yield ClusterServices(settings, cluster, index, blobs, submitter, keys)
+
+
+@asynccontextmanager
+async def open_contents(
+    cluster: ClusterSettings, keys: KeyRing
+) -> AsyncIterator[tuple[CassandraIndex, S3Blobs]]:
+    """The index and the bytes in the zones. Raises as `open_services`."""
+    async with AsyncExitStack() as stack:
+        index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
+        stack.push_async_callback(index.close)
+        blobs = open_zone_blobs(cluster, keys)
+        stack.push_async_callback(blobs.close)
+        await blobs.start()
+        yield index, blobs
 
 
 def open_zone_blobs(cluster: ClusterSettings, keys: KeyRing) -> S3Blobs:

@@ -28,22 +28,14 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _sweep(settings: Settings, only_look: bool) -> None:
-    from contextlib import AsyncExitStack
-
-    from index.cassandra.index import CassandraIndex
-    from strandline.cluster.connections import cassandra_connection, cluster_of
+    from strandline.cluster.connections import cluster_of
     from strandline.cluster.keys import open_keys
     from strandline.cluster.orphans import orphan_sweeper
-    from strandline.cluster.services import open_zone_blobs
+    from strandline.cluster.services import open_contents
 
     cluster = cluster_of(settings)
     keys, _ = open_keys(settings, cluster)
-    async with AsyncExitStack() as stack:
-        index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
-        stack.push_async_callback(index.close)
-        blobs = open_zone_blobs(cluster, keys)
-        stack.push_async_callback(blobs.close)
-        await blobs.start()
+    async with open_contents(cluster, keys) as (index, blobs):
         sweeper = orphan_sweeper(settings, cluster, index.reader, blobs)
         last = await blobs.sweeping.place()
         print(_told(last.shard, last.at) if last.at else "no sweep has been kept in these zones yet")

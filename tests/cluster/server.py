@@ -9,9 +9,13 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from tests.cluster.services import Cassandra, Kafka, Zones
-from tests.server import ROOT, STOP_SECONDS, Server, clean_environment, strandline
+from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, STOP_SECONDS, Server, clean_environment, strandline
 
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 
@@ -73,6 +77,18 @@ class ClusterServer(Server):
             worker.kill()
             worker.wait(STOP_SECONDS)
         self.workers.clear()
+
+
+def client(server: Server, **more: Any) -> Any:
+    """S3 of the server's operator, with one attempt. more: of its configuration."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        region_name="us-east-1",
+        config=Config(retries={"total_max_attempts": 1}, proxies={}, **more),
+    )
 
 
 def configuration(keys: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones) -> str:

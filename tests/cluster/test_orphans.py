@@ -7,13 +7,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from minio import Minio
 
@@ -25,9 +23,10 @@ from strandline.cluster.connections import cassandra_connection
 from strandline.cluster.services import open_zone_blobs
 from strandline.cluster.settings import ClusterSettings
 from strandline.load_settings import load_settings
+from tests.cluster import server as cluster_server
 from tests.cluster.server import ClusterServer
 from tests.cluster.services import Cassandra, Kafka, Zones
-from tests.server import ACCESS_KEY, SECRET_KEY, Server, strandline
+from tests.server import Server, strandline
 
 pytestmark = pytest.mark.cluster
 
@@ -47,18 +46,7 @@ def server(tmp_path: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones) -> 
     server.kill()
 
 
-def client(server: ClusterServer) -> Any:
-    config = Config(
-        retries={"total_max_attempts": 1}, proxies={}, read_timeout=30, s3={"addressing_style": "path"}
-    )
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        region_name="us-east-1",
-        config=config,
-    )
+client = partial(cluster_server.client, read_timeout=30, s3={"addressing_style": "path"})
 
 
 class Writer:

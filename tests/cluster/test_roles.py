@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from minio import Minio
 
 from index.cassandra.schema import SCHEMA_VERSION
-from tests.cluster.server import ClusterServer
+from tests.cluster.server import ClusterServer, client
 from tests.cluster.services import Cassandra, Kafka, Zones
-from tests.server import ACCESS_KEY, SECRET_KEY, strandline
+from tests.server import strandline
 
 pytestmark = pytest.mark.cluster
 
@@ -26,17 +24,6 @@ def run(server: ClusterServer, *command: str) -> tuple[int, str]:
     """Exit code, and what it said."""
     done = strandline(*command, STRANDLINE_CONFIG=str(server.config))
     return done.returncode, done.stdout + done.stderr
-
-
-def client(server: ClusterServer) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-        region_name="us-east-1",
-        config=Config(retries={"total_max_attempts": 1}, proxies={}),
-    )
 
 
 def put(s3: Any, bucket: str, key: str) -> bool:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
 from cryptography import x509
@@ -24,9 +22,9 @@ from compose.native.process import Process, start_all, stop_all
 from strandline.cluster.connections import client_context
 from strandline.cluster.settings import ClientCertificate
 from tests.certificates import Certificates, make_certificates
-from tests.cluster.server import ClusterServer
+from tests.cluster.server import ClusterServer, client
 from tests.cluster.services import Cassandra, Kafka, Zones, unavailable
-from tests.server import ACCESS_KEY, SECRET_KEY, strandline
+from tests.server import strandline
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -155,14 +153,7 @@ def test_a_store_over_tls_and_with_logins(secured: Secured, tmp_path: Path) -> N
         server.prepare()
         server.start_worker("--processors", "materializer,housekeeper,auditor,collector")
         server.start()
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-            region_name="us-east-1",
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
-        )
+        s3 = client(server)
         s3.create_bucket(Bucket="safe")
         for size in (10, 100_000):
             s3.put_object(Bucket="safe", Key=str(size), Body=b"x" * size)

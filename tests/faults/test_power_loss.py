@@ -60,7 +60,7 @@ PATIENCE = 30.0  # seconds until something that must come about has not
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strandline.processors_role, "AUDIT_SECONDS", 0.01)
-    monkeypatch.setattr(strandline.processors_role, "COLLECT_SECONDS", 0.01)
+    monkeypatch.setattr(strandline.processors_role, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(processors.facts_publisher, "SYNC_SECONDS", 0.03)
     monkeypatch.setattr(ingest.multipart, "MIN_PART_BYTES", 0)
 

@@ -9,6 +9,7 @@ import pytest
 from botocore.config import Config
 
 from tests.iam.accounts import Account, new_account
+from tests.iam.kms_keys import Keys as KmsKeys
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
 REGION = "us-east-1"
@@ -74,3 +75,15 @@ def main(site: Site) -> Account:
 def alt(site: Site) -> Account:
     """Another."""
     return new_account(site, "alt")
+
+
+@pytest.fixture(scope="module")
+def keys(site: Site) -> KmsKeys:
+    """Keys of the operator's account, and a bucket."""
+    return KmsKeys(site)
+
+
+@pytest.fixture(scope="module")
+def root(site: Site) -> str:
+    """The ARN of the operator's root."""
+    return str(site.client("sts", site.root).get_caller_identity()["Arn"])

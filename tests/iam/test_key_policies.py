@@ -9,24 +9,14 @@ from botocore.exceptions import ClientError
 
 from tests.iam.accounts import Account
 from tests.iam.conftest import Site
+from tests.iam.kms_keys import Keys, message
 from tests.iam.test_iam import refused
-from tests.iam.test_kms_permissions import Keys, message
 from tests.iam.test_permissions import User, allow, document
 
 S3_ALL = allow("s3:*")
 USE = ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
 VIA_S3 = {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def keys(site: Site) -> Keys:
-    return Keys(site)
-
-
-@pytest.fixture(scope="module")
-def root(site: Site) -> str:
-    return str(site.client("sts", site.root).get_caller_identity()["Arn"])
 
 
 def to(principal: Any, actions: Any, effect: str = "Allow", condition: Json | None = None) -> Json:

@@ -8,24 +8,14 @@ from botocore.exceptions import ClientError
 
 from tests.iam.accounts import Account
 from tests.iam.conftest import Site
+from tests.iam.kms_keys import Keys, message
 from tests.iam.test_iam import refused
 from tests.iam.test_key_policies import put, to
-from tests.iam.test_kms_permissions import Keys, message
 from tests.iam.test_permissions import User, allow, document
 
 S3_ALL = allow("s3:*")
 BLUE, RED = {"team": "blue"}, {"team": "red"}
 ALL_USES = ["Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"]
-
-
-@pytest.fixture(scope="module")
-def keys(site: Site) -> Keys:
-    return Keys(site)
-
-
-@pytest.fixture(scope="module")
-def root(site: Site) -> str:
-    return str(site.client("sts", site.root).get_caller_identity()["Arn"])
 
 
 @pytest.fixture
