@@ -91,13 +91,9 @@ class Condition:
                 self._matchers.append(made)
 
     @property
-    def keys(self) -> set[str]:
-        """The condition keys that it asks about: its own, and those of variables in its values."""
-        return {self.key}.union(*(template.keys for template in self._templates))
-
-    @property
     def names(self) -> set[str]:
-        """The same, as they are written."""
+        """The condition keys that it asks about, as they are written: its own, and those of variables in its
+        values."""
         return {self.name}.union(*(template.names for template in self._templates))
 
     @property
@@ -140,10 +136,6 @@ class Null:
     def __init__(self, key: str, values: Sequence[str]) -> None:
         self.key, self.name = condition_key(key), key
         self._missing = {value.strip().lower() for value in values}
-
-    @property
-    def keys(self) -> set[str]:
-        return {self.key}
 
     @property
     def names(self) -> set[str]:

@@ -121,15 +121,8 @@ class Statement:
         return of_resource + sum(one.comparisons(values(one.key)) for one in self._conditions)
 
     @property
-    def keys(self) -> set[str]:
-        """The condition keys that it asks about, in conditions and in variables."""
-        return set[str]().union(
-            *(condition.keys for condition in self._conditions), *(one.keys for one in self._templates)
-        )
-
-    @property
     def names(self) -> set[str]:
-        """The same, as they are written."""
+        """The condition keys that it asks about, in conditions and in variables, as they are written."""
         return set[str]().union(
             *(condition.names for condition in self._conditions), *(one.names for one in self._templates)
         )
@@ -166,7 +159,8 @@ class Policy:
     def __init__(self, name: str, statements: Sequence[Statement]) -> None:
         self.name = name
         self.statements = tuple(statements)
-        self.keys = frozenset(key.partition("/")[0] for one in statements for key in one.keys)
+        names = {name for one in statements for name in one.names}
+        self.keys = frozenset(condition_key(name).partition("/")[0] for name in names)
         self._by_action: dict[str, _OfAction] = {}
 
     def _of_action(self, action: str) -> _OfAction:

@@ -47,13 +47,8 @@ class Template:
         self._kept: dict[tuple[str, ...], Matcher] = {}
 
     @property
-    def keys(self) -> set[str]:
-        """The condition keys that are looked up for it."""
-        return {part.key for part in self._parts if isinstance(part, Variable)}
-
-    @property
     def names(self) -> set[str]:
-        """The same, as they are written."""
+        """The condition keys that are looked up for it, as they are written."""
         return {part.name for part in self._parts if isinstance(part, Variable)}
 
     @property

@@ -41,10 +41,9 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     elif not done:
         print(f"start every process with {MASTER_VARIABLE} as {NEXT_VARIABLE} was here; then call this")
         print("again with that alone: until then the old master key still opens the new one")
-    elif settings.transit_url is not None:
-        print(f"back up {ring.directory / 'master.wrapped'}: copies of the one before do not open these keys")
-    elif settings.master_key is not None:
+    elif settings.master_file is None:
         print("the old master key is of no use any more")
     else:
-        print(f"back up {ring.directory / 'master.key'}: copies of the one before do not open these keys")
+        file = ring.directory / settings.master_file
+        print(f"back up {file}: copies of the one before do not open these keys")
     return 0
