@@ -92,10 +92,7 @@ class HttpEdge:
         )
         connections = settings.max_requests + SPARE_CONNECTIONS
         self._tls = tls_files(settings)
-        self._listeners = [
-            Listener(s3, parse_listen(settings.s3_listen), connections, self._tls, proxies),
-            Listener(rest, parse_listen(settings.api_listen), connections, self._tls),
-        ]
+        self._listeners = [Listener(s3, parse_listen(settings.s3_listen), connections, self._tls, proxies)]
         if settings.website_listen is not None and roles.query:
             website = Website(
                 services, settings.website_domains, observe, self._inside, settings.tls_hsts_seconds,
@@ -103,6 +100,8 @@ class HttpEdge:
             )  # fmt: skip
             address = parse_listen(settings.website_listen)
             self._listeners.append(Listener(website, address, connections, self._tls, proxies))
+        # The last one: who hears from /health/ready that the server is ready may use any of its ports.
+        self._listeners.append(Listener(rest, parse_listen(settings.api_listen), connections, self._tls))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

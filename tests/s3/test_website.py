@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import json
+import socket
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,3 +254,20 @@ def test_a_large_page_and_a_hostile_path(site: Site, bucket: str) -> None:
     assert site.visit(bucket, "/large").body == data
     for path in ("/../../etc/passwd", "/%ff", "/" + "k" * 1100, "//", "/%7f", "/%00"):
         assert 400 <= site.visit(bucket, path).status < 500
+
+
+def test_a_server_that_says_it_is_ready_serves_websites(tmp_path: Path) -> None:
+    """Its last port to listen is the one that says so."""
+    port = free_port()
+    server = Server(tmp_path / "data", tmp_path / "log", "--website-listen", f"127.0.0.1:{port}")
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    try:
+        while starting.is_alive() and not server.ready():  # without a pause, for the gap would be short
+            pass
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            pass
+        starting.join()
+        assert server.stop() == 0, server.log_tail()
+    finally:
+        server.kill()
