@@ -1,4 +1,5 @@
-"""Whose request it is that a proxy passed on: the address that policies, audit and access logs go by.
+"""Whose request it is that a proxy passed on, and how it came there: the address that policies, audit and
+access logs go by, and whether TLS was used.
 
 A proxy appends the address of its own client to X-Forwarded-For; what stands before that, the client may have
 written itself. So the header is read from its end, and only as far as proxies that are trusted vouch for it.
@@ -8,13 +9,14 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 FORWARDED_FOR = "x-forwarded-for"
+FORWARDED_PROTO = "x-forwarded-proto"
 HOPS = 32  # of one request that are looked at
 
 Address = IPv4Address | IPv6Address
 
 
 class TrustedProxies:
-    """The networks whose X-Forwarded-For is believed.
+    """The networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
 
     networks  CIDR blocks or single addresses, IPv4 or IPv6. Raises ValueError for anything else.
     """
@@ -50,6 +52,20 @@ class TrustedProxies:
 
     def _trusted(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+def forwarded_scheme(told: str, connected: str) -> str:
+    """ "https" or "http" of a request that a trusted proxy passed on.
+
+    told       the values of X-Forwarded-Proto, joined with "," in their order; "": the proxy tells nothing
+    connected  how the proxy itself connected
+
+    Of several hops every one must have used TLS, so that what a client wrote before them makes nothing
+    safer. What is no scheme is no TLS.
+    """
+    if not told:
+        return connected
+    return "https" if all([hop.strip().lower() == "https" for hop in told.split(",")]) else "http"
 
 
 def _address(text: str) -> Address | None:

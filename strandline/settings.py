@@ -209,7 +209,8 @@ class Settings(BaseSettings):
         default=(),
         description="Proxies in front, as addresses or CIDR blocks (10.0.0.0/8, 2001:db8::1) with commas "
         "between. Of their requests the client's address is the last one in X-Forwarded-For that is not one "
-        "of theirs: for aws:SourceIp, audit and access logs. Nobody else's X-Forwarded-For is believed.",
+        "of theirs: for aws:SourceIp, audit and access logs; and it came by TLS where X-Forwarded-Proto says "
+        "https: for aws:SecureTransport. Nobody else's headers are believed.",
     )
     inline_limit: Size = Field(
         default=512,

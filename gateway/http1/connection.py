@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
     full      the application has to wait before it sends more
     closed    nothing can be sent any more
     source    who connected
-    proxies   who is believed about the client's address, where who connected is; else None
+    proxies   who is believed about the client's address and scheme, where who connected is; else None
     deadline  when it ends unless the client does its part, on the loop's clock
     """
 

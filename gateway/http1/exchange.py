@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from access.trusted_proxies import FORWARDED_FOR
+from access.trusted_proxies import FORWARDED_FOR, FORWARDED_PROTO, forwarded_scheme
 from gateway.http1.head import BODILESS, CHUNKED, CLOSE, CONTINUE, KEEP_ALIVE, Headers, answer_head
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Exchange:
     ascii         whether all values are
     version       of HTTP: "1.1" or "1.0"
     source        the client's address; of a trusted proxy's request what the proxy tells
+    scheme        "https" or "http"; likewise
 
     Called, it gives the whole body (`here`: if that takes no waiting); iterated, the pieces of it as they
     come. Both raise Disconnected, and ask
@@ -55,6 +56,7 @@ class Exchange:
         self.source, self.scheme = connection.source, connection.scheme
         if connection.proxies is not None:
             self.source = connection.proxies.client(self.source, headers.get(FORWARDED_FOR, ""))
+            self.scheme = forwarded_scheme(headers.get(FORWARDED_PROTO, ""), self.scheme)
         self._connection = connection
         self._pieces: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None

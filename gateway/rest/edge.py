@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from access.claim import claimed_access_key
-from access.trusted_proxies import FORWARDED_FOR, TrustedProxies
+from access.trusted_proxies import FORWARDED_FOR, FORWARDED_PROTO, TrustedProxies, forwarded_scheme
 from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
 from gateway.iam.answers import unavailable
@@ -27,7 +27,6 @@ from schemas.ids import uuid7
 
 log = logging.getLogger("strandline.rest")
 
-_FORWARDED_FOR = FORWARDED_FOR.encode()
 DOCUMENTATION = ("/docs", "/openapi.json")
 
 
@@ -77,13 +76,13 @@ class Edge:
             )  # fmt: skip
 
     def _source(self, scope: Scope) -> str:
-        """The client's address; of a trusted proxy's request what the proxy tells."""
+        """The client's address; of a trusted proxy's request what the proxy tells, and so its scheme."""
         client = scope.get("client")
         peer = client[0] if client else ""
-        if self._proxies is None:
+        if self._proxies is None or not self._proxies.trusts(peer):
             return peer
-        told = [value.decode("latin-1") for name, value in scope["headers"] if name == _FORWARDED_FOR]
-        return self._proxies.client(peer, ",".join(told))
+        scope["scheme"] = forwarded_scheme(_joined(scope, FORWARDED_PROTO), scope["scheme"])
+        return self._proxies.client(peer, _joined(scope, FORWARDED_FOR))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, progress: Progress) -> None:
         async def counted_receive() -> Message:
@@ -155,6 +154,12 @@ def _asks_iam(scope: Scope) -> bool:
 def _claimed_key(scope: Scope) -> str:
     """The access key with which a request was refused."""
     return claimed_access_key(_header(scope, b"authorization"), scope["query_string"].decode("latin-1"))
+
+
+def _joined(scope: Scope, wanted: str) -> str:
+    """The headers of that name, joined with ","."""
+    raw = wanted.encode()
+    return ",".join([value.decode("latin-1") for name, value in scope["headers"] if name == raw])
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from access.trusted_proxies import HOPS, TrustedProxies
+from access.trusted_proxies import HOPS, TrustedProxies, forwarded_scheme
 from schemas.errors import ConfigurationError
 from strandline.load_settings import load_settings
 
@@ -57,3 +57,11 @@ def test_settings_that_trust_nobody_or_everybody(value: str, says: str) -> None:
 
 def test_the_setting_as_text() -> None:
     assert load_settings({"trusted_proxies": "10.0.0.0/8, ::1"}).trusted_proxies == ("10.0.0.0/8", "::1")
+
+
+@pytest.mark.parametrize("connected", ["http", "https"])
+def test_the_scheme_that_every_hop_used(connected: str) -> None:
+    assert forwarded_scheme("", connected) == connected
+    assert forwarded_scheme("https", connected) == forwarded_scheme("https, HTTPS", connected) == "https"
+    for told in ("http", "https,http", "http,https", "https,", "wss"):
+        assert forwarded_scheme(told, connected) == "http"
