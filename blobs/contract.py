@@ -5,13 +5,21 @@ return is durable.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from schemas.manifest import Extent, Manifest
 from schemas.pending import Pending
 
 Drop = tuple[Extent, bytes]  # an extent, and the holder that lets go of it (b"": its primary)
 Lent = bytes | bytearray  # bytes in memory that is used again
+
+
+class Leftovers(NamedTuple):
+    """What a sweep found that nothing names: how many blobs and drafts, and the bytes that it freed of
+    them."""
+
+    found: int
+    freed: int
 
 
 class KeySource(Protocol):
@@ -109,8 +117,8 @@ class BlobStore(Protocol):
         """As `free` for each of them, at the price of one sync. When it raises, any of them may have been
         freed: free them again."""
 
-    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
+    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> Leftovers:
         """Free every blob made before `before` (Unix milliseconds) that no live manifest names:
-        leftovers of requests that ended before their event. Returns the bytes freed."""
+        leftovers of requests that ended before their event. Returns what there was."""
 
     async def close(self) -> None: ...

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from blobs import envelope
 from blobs.blob_files import BlobFileWriter
-from blobs.contract import Drop, KeySource, Lent
+from blobs.contract import Drop, KeySource, Leftovers, Lent
 from blobs.frames import encrypt_extent, stored_length
 from blobs.freeing import Freeing
 from blobs.marking import mark_live
@@ -221,7 +221,7 @@ class LocalBlobs:
                 self._ranges.forget(blob)  # an open descriptor would keep its pages
         return freed
 
-    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
+    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> Leftovers:
         run = self._loop.run_in_executor
         candidates = await run(self._table, Candidates, self._places, self._references, before)
         await mark_live(candidates.mark, live, self._spilling.expand)

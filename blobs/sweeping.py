@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from blobs.contract import Leftovers
 from blobs.freeing import Freeing
 from blobs.headers import HEADER_BYTES
 from blobs.pack_records import Found, read_seal, walk
@@ -68,16 +69,18 @@ class Candidates:
             elif (pack := self._packs.get(extent.blob)) is not None:
                 pack.mark(extent.offset)
 
-    def sweep(self, files: Files, freeing: Freeing, references: References) -> int:
-        """Remove what was not marked (blocking); returns the bytes freed."""
-        freed = 0
+    def sweep(self, files: Files, freeing: Freeing, references: References) -> Leftovers:
+        """Remove what was not marked (blocking)."""
+        found = freed = 0
         for path in self._drafts:
             with suppress(FileNotFoundError):
                 freed += os.stat(path).st_size
                 files.unlink(path)
+                found += 1
         batch: list[Extent] = []
         for extent in self._leftovers():
             batch.append(extent)
+            found += 1
             if len(batch) == BATCH:
                 freed += freeing.remove(batch, self._before)
                 batch.clear()
@@ -85,7 +88,7 @@ class Candidates:
         for blob in self._packs:
             with suppress(FileNotFoundError):
                 freeing.punch_all(blob, references.dead_of(blob))
-        return freed
+        return Leftovers(found, freed)
 
     def _leftovers(self) -> Iterator[Extent]:
         for blob in self._files:

@@ -53,6 +53,8 @@ class OrphanSweeper:
     lease        how long a write may take, seconds: what gateways put into their events
     grace        how long bytes that nothing names are kept for running reads, seconds
     slice_blobs  about how many blobs are held in memory at once
+
+    done_at: when the last round was done, as far as this sweeper has seen; Unix milliseconds, 0: not seen.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class OrphanSweeper:
         self._store, self._index, self._ends = store, index, ends
         self._lease, self._grace = lease, grace
         self._slice_blobs, self._now = slice_blobs, now
+        self.done_at = 0
 
     async def due(self) -> SweepPlace | None:
         """Where to go on: in the round that is under way, or in a new one, a lease after the last was done;
@@ -75,6 +78,7 @@ class OrphanSweeper:
         place = await self._store.place()
         if not place.done:
             return place
+        self.done_at = place.at
         now = self._milliseconds()
         return self.first() if now - place.at >= self._lease * 1000 else None
 
@@ -106,6 +110,7 @@ class OrphanSweeper:
         reached = SweepPlace(candidates.stop, place.began, self._milliseconds())
         if not only_look:
             await self._store.keep_place(reached)
+            self.done_at = reached.at if reached.done else self.done_at
         return Swept(reached, len(candidates), orphans, freed)
 
     async def _wait_until_applied(self) -> None:

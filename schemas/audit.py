@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+QUESTIONS = "/audit/questions"  # of the auditor's worker in a cluster: where gateways ask
+
 
 class Question(NamedTuple):
     """Which requests. Times in Unix milliseconds, from `since` to before `until`; "" and None: any.

@@ -14,12 +14,16 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 LOG_STOPPED = "log_stopped"
 DEVICE_FULL = "device_full"
+ORPHANS, ORPHAN_BYTES, SWEPT = "orphans_found", "orphan_freed_bytes", "orphan_sweep_timestamp_seconds"
 
 # Name of a counter or gauge in `Metrics`: its name for Prometheus, label names, and what it tells. A name
 # with a colon carries its label's value: "consumer_lag:auditor".
 COUNTERS = {
     "log_syncs": "Times a log was synced to disk.",
+    ORPHANS: "Blobs that nothing named, found by sweeps.",
+    ORPHAN_BYTES: "Bytes of such blobs that sweeps freed.",
 }
+SWEEP_COUNTERS = (ORPHANS, ORPHAN_BYTES)
 GAUGES = {
     "requests_in_progress": ("", "Requests in progress."),
     LOG_STOPPED: ("", "1 while a log has stopped, and with it all writes."),
@@ -29,6 +33,7 @@ GAUGES = {
     "consumer_lag": ("consumer", "Facts that a consumer has not dealt with yet."),
     "stalled_partitions": ("", "Partitions of the log that take no events now, seen from this gateway."),
     "zones_away": ("", "Zones that are not asked now, since they failed."),
+    SWEPT: ("", "When the last sweep was done, Unix time; 0 while that is not known."),
     "snapshot_offset": ("topic", "Offset up to which a verified snapshot covers the log."),
 }
 

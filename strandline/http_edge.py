@@ -18,22 +18,21 @@ from gateway.roles import BOTH, Roles
 from gateway.website.application import Website
 from processors.request_log import RequestLog
 from schemas.audit import LookUp
-from schemas.errors import ConfigurationError
 from strandline import __version__
 from strandline.exposition import Exposition
 from strandline.listen import parse_listen
 from strandline.listener import Listener
+from strandline.listener_group import ListenerGroup
 from strandline.loops import told
 from strandline.metrics import Metrics
 from strandline.settings import Settings
-from strandline.tls import Identity, TlsFiles, tls_files
+from strandline.tls import tls_files
 
 # Connections beyond `max_requests` that a port takes: idle ones, and those that are told to slow down.
 SPARE_CONNECTIONS = 1024
 FLUSH_SECONDS = 5.0  # at least, for the HTTP servers to send what they hold of the answers
 CUT_SECONDS = 0.5  # for them to end when requests had to be given up
 GAUGE_SECONDS = 1.0
-RENEWAL_SECONDS = 2.0  # between looks at the files of the certificate
 ERASING_SECONDS = 60.0  # how late a key may go that is due
 
 log = logging.getLogger(__name__)
@@ -91,34 +90,32 @@ class HttpEdge:
             proxies=proxies,
         )
         connections = settings.max_requests + SPARE_CONNECTIONS
-        self._tls = tls_files(settings)
-        self._listeners = [Listener(s3, parse_listen(settings.s3_listen), connections, self._tls, proxies)]
+        tls = tls_files(settings)
+        listeners = [Listener(s3, parse_listen(settings.s3_listen), connections, tls, proxies)]
         if settings.website_listen is not None and roles.query:
             website = Website(
                 services, settings.website_domains, observe, self._inside, settings.tls_hsts_seconds,
                 request_log.access,
             )  # fmt: skip
             address = parse_listen(settings.website_listen)
-            self._listeners.append(Listener(website, address, connections, self._tls, proxies))
+            listeners.append(Listener(website, address, connections, tls, proxies))
         # The last one: who hears from /health/ready that the server is ready may use any of its ports.
-        self._listeners.append(Listener(rest, parse_listen(settings.api_listen), connections, self._tls))
+        listeners.append(Listener(rest, parse_listen(settings.api_listen), connections, tls))
+        self._listeners = ListenerGroup(listeners, tls)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Listen, and be ready. Raises ConfigurationError for a certificate that cannot be used."""
-        state = None if self._tls is None else self._tls.state()
         # Before the first connection: another process may have said already that the server is ready.
         self.health.ready()
-        await self._listen(None if self._tls is None else self._tls.read())
+        await self._listeners.start()
         self._tasks.append(asyncio.create_task(self._set_gauge()))
         self._tasks.append(asyncio.create_task(told(self._erase_keys(), log, "the erasing of KMS keys")))
-        if self._tls is not None:
-            renewing = self._renew(self._tls, state)
-            self._tasks.append(asyncio.create_task(told(renewing, log, "the watch over the certificate")))
 
     async def stop(self, drain_seconds: float) -> None:
         """Refuse new requests, answer those begun for `drain_seconds` at most, stop listening."""
         self.health.unready("shutting down")
+        self._listeners.keep_identity()
         for task in self._tasks:
             task.cancel()
         limit = asyncio.get_running_loop().time() + drain_seconds
@@ -128,28 +125,7 @@ class HttpEdge:
         # What the HTTP servers still hold of the answers goes out to their clients.
         left = limit - asyncio.get_running_loop().time()
         patience = max(left, FLUSH_SECONDS) if drained else CUT_SECONDS
-        ended = await asyncio.gather(*(listener.stop(patience) for listener in self._listeners))
-        if not all(ended):
-            log.warning("connections were cut off when the time for the shutdown was over")
-
-    async def _listen(self, identity: Identity | None) -> None:
-        for listener in self._listeners:
-            await listener.start(identity)
-
-    async def _renew(self, tls: TlsFiles, state: object) -> None:
-        """Show the new certificate once its files have changed; while they cannot be used, the old one."""
-        while True:
-            await asyncio.sleep(RENEWAL_SECONDS)
-            found = tls.state()
-            if found == state:
-                continue
-            state = found
-            try:
-                identity = tls.read()
-                await self._listen(identity)
-                log.warning("the ports show a new certificate, which ends at %s", identity.until)
-            except ConfigurationError as error:
-                log.error("the certificate stays the old one: %s", error.message)
+        await self._listeners.stop(patience)
 
     async def _erase_keys(self) -> None:
         """Erase keys of the KMS whose deletion is due, whether anybody uses them or not."""

@@ -43,9 +43,12 @@ from schemas.manifest import Manifest
 from strandline.access_logs import AccessLogs
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
+from strandline.exposition import ORPHAN_BYTES, ORPHANS, SWEPT
+from strandline.folder_metrics import processors_metrics
 from strandline.key_ring import open_key_ring, with_master
 from strandline.logs import configure_logging
 from strandline.loops import told
+from strandline.metrics import Metrics
 from strandline.outage import Outage
 from strandline.runtime import run
 from strandline.services import EmbeddedStore, index_file, open_blobs
@@ -67,6 +70,7 @@ class Processors:
     started_at  what was stored before that moment (Unix milliseconds) and is named by nothing is swept
     files       the file layer; fault tests put their own in
     submitter   where events go; without it nothing that writes runs
+    metrics     where the sweep is counted; None: nowhere
     """
 
     def __init__(
@@ -76,8 +80,10 @@ class Processors:
         started_at: int,
         files: Files | None = None,
         submitter: Submitter | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._data = data
         self._started_at = started_at
         self._logs = {topic: open_log(data, topic, following=True) for topic in (AUDIT, FACTS)}
@@ -193,10 +199,14 @@ class Processors:
             # One state of the index for the whole walk: in a moving one, bytes that go from a part to
             # its object, or from an object to its copy, could be overlooked in both places.
             index.pin()
-            freed = await self._blobs.sweep(self._live(index), self._started_at)
+            found, freed = await self._blobs.sweep(self._live(index), self._started_at)
         finally:
             index.close()
         self.swept.set()
+        if self._metrics is not None:
+            self._metrics.add(ORPHANS, found)
+            self._metrics.add(ORPHAN_BYTES, freed)
+            self._metrics.set(SWEPT, int(time.time()))
         if freed:
             log.info("recovery: %d bytes of unfinished writes freed", freed)
 
@@ -255,7 +265,8 @@ async def work(settings: Settings, started_at: int, connection: socket.socket) -
     data = DataDir(settings.data_dir)
     with only_consumer(data):
         submitter = await connect_submitter(connection, stopping.set)
-        await Processors(settings, data, started_at, submitter=submitter).run(stopping)
+        metrics = processors_metrics(settings, data)
+        await Processors(settings, data, started_at, submitter=submitter, metrics=metrics).run(stopping)
 
 
 def main() -> int:

@@ -8,14 +8,13 @@ from functools import partial
 from access.credentials import Root
 from blobs.local import LocalBlobs
 from bus.remote import Append
-from gateway.operations import OPERATIONS
 from processors.audit_search import search
 from processors.request_log import RequestLog
 from strandline.announcement import announcement
 from strandline.background import Background
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
-from strandline.exposition import COUNTERS, DEVICE_FULL, LOG_STOPPED, gauge
+from strandline.folder_metrics import open_metrics
 from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
 from strandline.metrics import Metrics
@@ -29,18 +28,6 @@ from strandline.workers import Workers
 log = logging.getLogger(__name__)
 
 SIGNAL_SECONDS = 0.2  # for a signal to arrive here that has ended a worker already
-
-TOPICS = ("object-versions", "policies", "facts", "audit")
-CONSUMERS = ("auditor", "collector", "access-logger")
-GAUGES = (
-    "requests_in_progress",
-    LOG_STOPPED,
-    DEVICE_FULL,
-    *(gauge("log_end_offset", topic) for topic in TOPICS),
-    *(gauge("applied_offset", topic) for topic in TOPICS[:2]),
-    *(gauge("consumer_lag", consumer) for consumer in CONSUMERS),
-    *(gauge("snapshot_offset", topic) for topic in TOPICS[:2]),
-)
 
 
 async def serve(settings: Settings) -> None:
@@ -130,13 +117,6 @@ async def _start_workers(workers: Workers, stopping: asyncio.Event) -> bool:
     if outcome is None:  # all of them had started just then
         await workers.run_until(stopping)
     return False
-
-
-def open_metrics(settings: Settings, data: DataDir, slab: int) -> Metrics:
-    """The counters of this process; workers have slabs 0 and up, the engine's process the last one."""
-    names = [operation.name for operation in OPERATIONS]
-    path = data.root / "metrics"
-    return Metrics(names, tuple(COUNTERS), GAUGES, path, slab, settings.worker_count + 1)
 
 
 def _announce(settings: Settings, data: DataDir, engine: Engine, root: Root) -> None:

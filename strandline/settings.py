@@ -115,6 +115,12 @@ class Settings(BaseSettings):
         description="Address where buckets are served as websites, HOST:PORT; none by default. Visitors see "
         "what buckets allow to everybody.",
     )
+    worker_listen: Listen | None = Field(
+        default=None,
+        description="Address of health checks and metrics of a `strandline worker`, HOST:PORT, and of "
+        "questions to the audit trail where that worker is the auditor; none by default. For machines of the "
+        "cluster alone.",
+    )
     website_domains: Names = Field(
         default=("localhost",),
         description="Domains of websites: with example.org here, photos.example.org is that of the bucket "

@@ -14,6 +14,7 @@ from processors.audit_search import search
 from processors.request_log import RequestLog
 from schemas.errors import StrandlineError
 from strandline.data_dir import DataDir
+from strandline.folder_metrics import open_metrics
 from strandline.http_edge import HttpEdge
 from strandline.key_ring import master_environment, open_key_ring, with_master
 from strandline.logs import configure_logging
@@ -40,8 +41,6 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 async def work(settings: Settings, connection: socket.socket, number: int) -> None:
     """Serve until SIGTERM, then drain; or until the sequencer goes away, then end at once."""
-    from strandline.serve import open_metrics
-
     stopping, orphaned = asyncio.Event(), asyncio.Event()
 
     def lose_sequencer() -> None:

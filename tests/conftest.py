@@ -15,7 +15,7 @@ from tests import clients_page
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-pytest_plugins = ["tests.cluster.services"]
+pytest_plugins = ["tests.cluster.services", "tests.shared_server"]
 
 NOT_INSTALLED = "is not installed"
 

@@ -65,6 +65,11 @@ class Server:
         return {name: value for name, value in self.environment.items() if name == "STRANDLINE_CONFIG"}
 
     @property
+    def keys_dir(self) -> Path:
+        """The folder of its keys."""
+        return self.data_dir / "keys"
+
+    @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -126,7 +131,12 @@ class Server:
 
 def metric(server: Server, line: str) -> int:
     """A sample of /metrics, 0 where there is none yet."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=30)
+    return sample(server.api_port, line)
+
+
+def sample(port: int, line: str) -> int:
+    """A sample of /metrics on that port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()

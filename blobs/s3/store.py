@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from blobs import envelope
-from blobs.contract import Drop, KeySource, Lent
+from blobs.contract import Drop, KeySource, Leftovers, Lent
 from blobs.extents import rewrapped
 from blobs.frames import FRAME_SIZE
 from blobs.placement import Placement
@@ -161,10 +161,11 @@ class S3Blobs:
         once = {(extent.blob, holder) for extent, holder in drops}
         return sum(await at_once(once, lambda drop: self._references.drop(*drop), AT_ONCE))
 
-    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> int:
+    async def sweep(self, live: AsyncIterator[list[Manifest]], before: int) -> Leftovers:
         candidates = await self.sweeping.find(before)
         await self.sweeping.mark(candidates, live)
-        return await self.sweeping.free(candidates)
+        found = sum(1 for _ in candidates.leftovers())
+        return Leftovers(found, await self.sweeping.free(candidates))
 
     # --- pieces ------------------------------------------------------------------------------------------
     async def _store(self, key_id: str, data: bytes) -> Extent:

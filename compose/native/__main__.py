@@ -33,7 +33,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=1, help="Cassandra nodes (1)")
     parser.add_argument("--services-only", action="store_true", help="start no gateways and workers")
     parser.add_argument(
-        "--base-port", type=int, help="first of sixteen ports to use instead of 9000, 9092, 9042, 7000, 9101"
+        "--base-port",
+        type=int,
+        help="first of seventeen ports to use instead of 9000, 9092, 9042, 7000, 9101",
     )
     return parser.parse_args()
 

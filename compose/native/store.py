@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PREPARE_SECONDS = 120
 ASK_SECONDS = 2.0
 FIRST_WORKER = "materializer,housekeeper,auditor,collector,access-logger"  # it does what only one should do
+AUDITOR_OFFSET = 2  # of the auditor's port, from the last gateway's for S3: behind the two of that gateway
 OTHER_WORKERS = "materializer,housekeeper"
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 PREPARATIONS = (("topics", "create"), ("schema", "migrate"))
@@ -36,7 +37,8 @@ class NativeStore:
         workers: int,
     ) -> None:
         self.config = folder / "strandline.toml"
-        self._text = configuration(folder / "keys", brokers, contact_points, cql_port, zones)
+        auditor = f"127.0.0.1:{gateway_ports[-1] + AUDITOR_OFFSET}"
+        self._text = configuration(folder / "keys", brokers, contact_points, cql_port, zones, auditor)
         environment = {"STRANDLINE_CONFIG": str(self.config)}
         strandline = [sys.executable, "-m", "strandline"]
         self.gateways = [
@@ -55,7 +57,8 @@ class NativeStore:
                 f"worker-{number}",
                 folder / f"worker-{number}",
                 [*strandline, "worker", "--processors", processors, "--data-dir",
-                 str(folder / f"worker-{number}" / "data")],
+                 str(folder / f"worker-{number}" / "data"),
+                 *(("--worker-listen", auditor) if number == 1 else ())],
                 lambda: True,
                 environment=environment,
             )
@@ -81,9 +84,14 @@ class NativeStore:
 
 
 def configuration(
-    keys: Path, brokers: list[str], contact_points: list[str], cql_port: int, zones: list[Zone]
+    keys: Path,
+    brokers: list[str],
+    contact_points: list[str],
+    cql_port: int,
+    zones: list[Zone],
+    auditor: str,
 ) -> str:
-    """The configuration file of a store on those services."""
+    """The configuration file of a store on those services, whose auditor listens at HOST:PORT."""
     copies = REPLICATED if len(brokers) >= REPLICATED else 1
     text = f"""\
 [cluster]
@@ -98,6 +106,9 @@ min_insync_replicas = {max(1, copies - 1)}
 contact_points = {json.dumps(contact_points)}
 port = {cql_port}
 replication_factor = {REPLICATED if len(contact_points) >= REPLICATED else 1}
+
+[cluster.auditor]
+endpoint = "http://{auditor}"
 """
     for zone in zones:
         text += f"""

@@ -31,8 +31,8 @@ async def _trail(request: Request, call: Annotated[Call, Depends(calling_service
     look_up: LookUp | None = request.app.state.look_up
     if look_up is None:
         raise NotImplementedOperation(
-            "this process has no audit trail: in a cluster it is on the machine of the auditor (`strandline "
-            "audit query` there), and with --no-audit there is none"
+            "there is no audit trail to ask here: with --no-audit there is none, and in a cluster the "
+            "configuration must name the worker that writes it ([cluster.auditor], endpoint)"
         )
     return look_up
 

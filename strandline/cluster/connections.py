@@ -3,12 +3,20 @@
 import ssl
 from pathlib import Path
 
+from access.keyring import KeyRing
 from blobs.placement import Placement, ZoneMap
 from blobs.s3.endpoint import ZoneEndpoint
 from bus.kafka import KafkaConnection, Login, Tls, TopicPlan
 from index.cassandra.client import Connection
 from schemas.errors import ConfigurationError
-from strandline.cluster.settings import CassandraSettings, ClientCertificate, ClusterSettings, KafkaSettings
+from strandline.cluster.audit_questions import RemoteTrail
+from strandline.cluster.settings import (
+    AuditorSettings,
+    CassandraSettings,
+    ClientCertificate,
+    ClusterSettings,
+    KafkaSettings,
+)
 from strandline.settings import Settings
 
 FIRST_MAP = 1
@@ -78,6 +86,13 @@ def placement(cluster: ClusterSettings) -> Placement:
         return Placement((ZoneMap(FIRST_MAP, {zone.name: 1.0 for zone in cluster.zones}),))
     maps = [ZoneMap(one.version, one.weights) for one in cluster.zone_maps]
     return Placement(tuple(sorted(maps, key=lambda one: one.version, reverse=True)))
+
+
+def remote_trail(auditor: AuditorSettings, keys: KeyRing) -> RemoteTrail:
+    """The audit trail, asked at its auditor. Raises ConfigurationError for certificates that cannot be
+    used."""
+    tls = None if auditor.tls is None else client_context(auditor.tls)
+    return RemoteTrail(auditor.endpoint, keys, tls)
 
 
 def client_context(tls: ClientCertificate) -> ssl.SSLContext:

@@ -22,7 +22,9 @@ from schemas.errors import ServiceUnavailable, StorageFull, StrandlineError
 from strandline.cluster.orphans import orphan_sweeper
 from strandline.cluster.services import open_services, open_zone_blobs
 from strandline.cluster.settings import ClusterSettings
+from strandline.exposition import ORPHAN_BYTES, ORPHANS, SWEPT
 from strandline.loops import told
+from strandline.metrics import Metrics
 from strandline.outage import Outage
 from strandline.settings import Settings
 
@@ -39,10 +41,16 @@ class Housekeeper:
     """`keep_house` is what a group member serves its partition with."""
 
     def __init__(
-        self, settings: Settings, cluster: ClusterSettings, index: CassandraIndex, keys: KeyRing
+        self,
+        settings: Settings,
+        cluster: ClusterSettings,
+        index: CassandraIndex,
+        keys: KeyRing,
+        metrics: Metrics,
     ) -> None:
         self._settings, self._cluster = settings, cluster
         self._index, self._keys = index, keys
+        self._metrics = metrics
 
     async def keep_house(self, feed: Feed) -> None:
         """Until the partition goes to another worker."""
@@ -50,7 +58,8 @@ class Housekeeper:
         blobs = open_zone_blobs(self._cluster, self._keys)
         await blobs.start()
         sweeper = orphan_sweeper(self._settings, self._cluster, self._index.reader, blobs)
-        loops = (self._keep_buckets(), self._keep_shards(), _repair(blobs), _sweep(sweeper, self._cluster))
+        sweeping = _sweep(sweeper, self._cluster.write_lease_seconds, self._metrics)
+        loops = (self._keep_buckets(), self._keep_shards(), _repair(blobs), sweeping)
         tasks = [_running(loop) for loop in loops]
         try:
             await feed.wait_ended()
@@ -103,18 +112,21 @@ async def _repair(blobs: S3Blobs) -> None:
             log.warning("%d blocks were copied again, %d have no copy left", done.blocks, done.lost)
 
 
-async def _sweep(sweeper: OrphanSweeper, cluster: ClusterSettings) -> None:
-    """Free, once per lease, the bytes in the zones that nothing names."""
+async def _sweep(sweeper: OrphanSweeper, lease: float, metrics: Metrics) -> None:
+    """Free, once per lease (seconds), the bytes in the zones that nothing names."""
     outage = Outage(log, "bytes that nothing names stay in the zones", "the zones are swept again")
     while True:
-        await asyncio.sleep(min(SWEEP_SECONDS, cluster.write_lease_seconds))
+        await asyncio.sleep(min(SWEEP_SECONDS, lease))
         try:
             place = await sweeper.due()
             while place is not None and not place.done:
                 swept = await sweeper.step(place)
                 place = swept.place
+                metrics.add(ORPHANS, swept.orphans)
+                metrics.add(ORPHAN_BYTES, swept.bytes)
                 if swept.orphans:
                     log.warning("nothing named %d blobs in the zones: %d bytes freed", *swept[2:])
+            metrics.set(SWEPT, sweeper.done_at // 1000)
             outage.worked()
         except StrandlineError as error:  # whatever it is: nothing that is named was freed
             outage.failed(error.message)

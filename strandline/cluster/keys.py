@@ -7,6 +7,7 @@ from access.credentials import Root, load_root
 from access.keyring import KeyRing
 from access.secrets import Secrets
 from schemas.errors import ConfigurationError
+from strandline.cluster.audit_questions import prepare_questions
 from strandline.cluster.settings import ClusterSettings
 from strandline.key_ring import open_key_ring
 from strandline.settings import Settings
@@ -30,6 +31,7 @@ def open_keys(settings: Settings, cluster: ClusterSettings) -> tuple[KeyRing, Ro
         fcntl.flock(lock, fcntl.LOCK_EX)
         keys = open_key_ring(settings, folder)
         Secrets(keys).prepare()
+        prepare_questions(keys)
         return keys, root_of(settings, cluster)
     finally:
         os.close(lock)

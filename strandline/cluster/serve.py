@@ -15,7 +15,7 @@ from schemas.events import OBJECT_VERSIONS
 from strandline import __version__
 from strandline.announcement import url
 from strandline.cluster.audit import AuditTopic
-from strandline.cluster.connections import cluster_of, kafka_connection, topic_plan
+from strandline.cluster.connections import cluster_of, kafka_connection, remote_trail, topic_plan
 from strandline.cluster.keys import open_keys
 from strandline.cluster.services import ClusterServices, open_services
 from strandline.cluster.settings import ClusterSettings
@@ -55,7 +55,8 @@ async def serve_in_cluster(settings: Settings, roles: Roles) -> None:
         watch = ClusterWatch(services, metrics)
         watching = asyncio.create_task(told(watch.run(), log, "the watch over the cluster"))
         stack.callback(watching.cancel)
-        edge = HttpEdge(settings, services.services, metrics, request_log, watch.trouble, roles)
+        look_up = None if cluster.auditor is None else remote_trail(cluster.auditor, keys)
+        edge = HttpEdge(settings, services.services, metrics, request_log, watch.trouble, roles, look_up)
         await edge.start()
         tune_for_serving()
         _announce(settings, cluster, roles, root)

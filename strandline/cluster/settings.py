@@ -135,6 +135,19 @@ class ZoneMapSettings(ClusterModel):
     )
 
 
+class AuditorSettings(ClusterModel):
+    """The worker that writes the audit trail, for who asks what is in it. TLS of an https endpoint may be set
+    in `tls`."""
+
+    endpoint: str = Field(
+        pattern=r"^https?://[^/?#@\s]+$",
+        description="URL of its worker_listen, like http://auditor.example:9003.",
+    )
+    tls: ClientCertificate | None = Field(
+        default=None, description="TLS towards it; without it, https trusts the authorities of the system."
+    )
+
+
 class ClusterSettings(ClusterModel):
     """Everything a role needs to know to join the cluster."""
 
@@ -159,6 +172,10 @@ class ClusterSettings(ClusterModel):
         description="How long a write may take from its first byte on, seconds; then it is refused. Bytes in "
         "the zones that nothing names are freed once they are twice as old. The same for all roles: before "
         "it is made shorter, stop the housekeepers until the gateways' longer one has passed.",
+    )
+    auditor: AuditorSettings | None = Field(
+        default=None,
+        description="Where gateways and `strandline audit query` look requests up in the audit trail.",
     )
     keys_dir: Path = Field(
         description="Folder of the key ring and the root credentials: one folder, shared by all gateways and "

@@ -9,10 +9,14 @@ access-logger delivers access logs, and keeps its place in its data folder; run 
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
+from access.keyring import KeyRing
 from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
+from gateway.rest.worker_page import AnswerQuestion
 from index.cassandra.index import CassandraIndex
 from processors.access_logger import ACCESS_LOGGER
+from processors.audit_search import search
 from processors.collecting import COLLECTOR
 from processors.materializing import MaterializerPartition
 from processors.rounds import Rounds
@@ -20,11 +24,17 @@ from processors.runner import Runner
 from schemas.errors import ConfigurationError
 from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
 from strandline import __version__
+from strandline.cluster.audit_questions import AuditorAnswers
 from strandline.cluster.connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
 from strandline.cluster.consumers import AUDITOR, start_consumers
 from strandline.cluster.housekeeping import HOUSEKEEPERS, Housekeeper
 from strandline.cluster.keys import open_keys
 from strandline.cluster.settings import ClusterSettings
+from strandline.cluster.worker_port import worker_port
+from strandline.data_dir import DataDir
+from strandline.exposition import SWEEP_COUNTERS, SWEPT
+from strandline.listening import check_free
+from strandline.metrics import Metrics
 from strandline.settings import Settings
 from strandline.stopping import stop_on_signals
 
@@ -41,10 +51,13 @@ async def work_in_cluster(settings: Settings, processors: frozenset[str]) -> Non
     does not answer, LogError when Kafka's consumer has stopped for good.
     """
     cluster = cluster_of(settings)
+    if settings.worker_listen is not None:
+        check_free(settings.worker_listen)
     stopping = stop_on_signals()
     keys, _ = open_keys(settings, cluster)
     connection = kafka_connection(cluster.kafka)
     await asyncio.to_thread(check_topics, connection, topic_plan(cluster.kafka))
+    metrics = Metrics((), SWEEP_COUNTERS, (SWEPT,))
     async with AsyncExitStack() as stack:
         index = await CassandraIndex.open(cassandra_connection(cluster.cassandra))
         stack.push_async_callback(index.close)
@@ -53,13 +66,20 @@ async def work_in_cluster(settings: Settings, processors: frozenset[str]) -> Non
             groups.append(_start_materializers(cluster, index, stack))
         if HOUSEKEEPER in processors:
             housekeepers = KafkaGroup(connection, HOUSEKEEPERS, [DEAD_LETTERS])
-            housekeepers.start(Housekeeper(settings, cluster, index, keys).keep_house)
+            housekeepers.start(Housekeeper(settings, cluster, index, keys, metrics).keep_house)
             stack.push_async_callback(housekeepers.close)
             groups.append(housekeepers)
         if consumers := processors & {AUDITOR, COLLECTOR, ACCESS_LOGGER}:
             await start_consumers(consumers, settings, cluster, keys, stack)
+        answer = _answers(settings, keys) if AUDITOR in processors else None
+        await stack.enter_async_context(worker_port(settings, metrics, answer))
         print(f"Strandline {__version__}: {', '.join(sorted(processors))}, in a cluster", flush=True)
         await _until_stopped(stopping, groups)
+
+
+def _answers(settings: Settings, keys: KeyRing) -> AnswerQuestion:
+    """Of the trail in this worker's data folder."""
+    return AuditorAnswers(keys, partial(search, DataDir(settings.data_dir).audit)).answer
 
 
 def parse_processors(text: str) -> frozenset[str]:

@@ -6,11 +6,15 @@ import re
 import time
 from datetime import UTC, datetime
 
+from schemas.audit import LookUp
 from schemas.errors import ConfigurationError
 from strandline.settings import Settings
 
 NAME = "audit query"
-HELP = "print requests of the audit trail, one JSON object a line; a server may be running"
+HELP = (
+    "print requests of the audit trail, one JSON object a line: of the data folder, beside a running server "
+    "too; with [cluster.auditor] in the configuration the auditor is asked"
+)
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 PAGE = 1000
@@ -35,10 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
-    """0, also when nothing fits; else raises AuditDamaged."""
-    from processors.audit_search import search
+    """0, also when nothing fits; else raises AuditDamaged, ServiceUnavailable when the auditor of a cluster
+    does not answer."""
     from schemas.audit import Question
-    from strandline.data_dir import DataDir
 
     now = time.time()
     question = Question(
@@ -51,16 +54,35 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     )
     if arguments.limit < 0:
         raise ConfigurationError(f"--limit: {arguments.limit} is less than 0")
-    data = DataDir(settings.data_dir)
-    data.check_format()
+    search = _trail(settings)
     left = arguments.limit or float("inf")
     after: int | None = 0
     while after is not None and left > 0:
-        lines, after = search(data.audit, question, int(min(left, PAGE)), after)
+        lines, after = search(question, int(min(left, PAGE)), after)
         for line in lines:
             print(json.dumps(line, ensure_ascii=False))
         left -= len(lines)
     return 0
+
+
+def _trail(settings: Settings) -> LookUp:
+    """Of the cluster, where the configuration names its auditor; else that of the data folder."""
+    from functools import partial
+
+    from processors.audit_search import search
+    from strandline.cluster.packages import needs_cluster
+    from strandline.data_dir import DataDir
+
+    if settings.cluster is not None and settings.cluster.auditor is not None:
+        with needs_cluster():
+            from strandline.cluster.connections import remote_trail
+            from strandline.cluster.keys import open_keys
+
+        keys, _ = open_keys(settings, settings.cluster)
+        return remote_trail(settings.cluster.auditor, keys)
+    data = DataDir(settings.data_dir)
+    data.check_format()
+    return partial(search, data.audit)
 
 
 def parse_moment(name: str, text: str | None, now: float) -> int | None:

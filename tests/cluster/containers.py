@@ -34,7 +34,9 @@ class Recipe:
     environment: dict[str, str]
     command: list[str] | str | None = None
     hostname: str | None = None
-    mounts: dict[str, str] = field(default_factory=dict)  # a path here: where the container sees it
+    files: dict[Path, str] = field(
+        default_factory=dict
+    )  # copied into it: the engine may be another machine's
     told_port: int | None = None  # the same port here, for what tells its clients where to come to
 
 
@@ -79,7 +81,7 @@ def cassandra_recipe() -> Recipe:
     here, there, _ = service["volumes"][0].split(":")
     return Recipe(
         service["image"], CASSANDRA_PORT, r"Startup complete", service["environment"], service["command"],
-        "cassandra", {str((COMPOSE / here).resolve()): there},
+        "cassandra", {(COMPOSE / here).resolve(): there},
     )  # fmt: skip
 
 
@@ -101,8 +103,8 @@ def container(recipe: Recipe) -> Any:
         made.with_command(recipe.command)
     if recipe.hostname is not None:
         made.with_kwargs(hostname=recipe.hostname)
-    for here, there in recipe.mounts.items():
-        made.with_volume_mapping(here, there, "ro")
+    for here, there in recipe.files.items():
+        made.with_copy_into_container(here, there)
     if recipe.told_port is None:
         made.with_exposed_ports(recipe.port)
     else:
@@ -115,12 +117,16 @@ def container(recipe: Recipe) -> Any:
 
 
 def kafka_container() -> tuple[Any, str]:
-    """A broker to start, and where its clients come to."""
+    """A broker to start, and where its clients come to: a port that the engine's machine publishes."""
+    from testcontainers.core.config import ConnectionMode
     from testcontainers.core.docker_client import DockerClient
+    from testcontainers.core.utils import default_gateway_ip
 
     client = DockerClient()
     try:
         host = client.host()
+        if client.get_connection_mode() is not ConnectionMode.docker_host:
+            host = default_gateway_ip() or host  # we are in a container: "localhost" is not that machine
     finally:
         client.client.close()
     (port,) = free_ports(1)

@@ -15,7 +15,16 @@ import boto3
 from botocore.config import Config
 
 from tests.cluster.services import Cassandra, Kafka, Zones
-from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, STOP_SECONDS, Server, clean_environment, strandline
+from tests.server import (
+    ACCESS_KEY,
+    ROOT,
+    SECRET_KEY,
+    STOP_SECONDS,
+    Server,
+    clean_environment,
+    free_port,
+    strandline,
+)
 
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 
@@ -33,8 +42,13 @@ class ClusterServer(Server):
         more = ("--roles", roles) if roles else ()
         super().__init__(folder / "data", folder / "log", *more, *flags, STRANDLINE_CONFIG=str(self.config))
         folder.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(configuration(folder / "keys", kafka, cassandra, zones))
+        self.auditor_port = free_port()
+        self.config.write_text(configuration(folder / "keys", kafka, cassandra, zones, self.auditor_port))
         self.workers: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.config.parent / "keys"
 
     def prepare(self) -> None:
         """Make topics and tables."""
@@ -61,6 +75,11 @@ class ClusterServer(Server):
             )
         self.workers.append(process)
         return process
+
+    def start_auditor(self) -> None:
+        """A worker that writes the audit trail, in the data folder, and that gateways may ask."""
+        listen = f"127.0.0.1:{self.auditor_port}"
+        self.start_worker("--processors", "auditor", "--worker-listen", listen)
 
     def stop(self) -> int:
         """Stop the gateway, then the workers; the first exit code that is not 0."""
@@ -91,7 +110,7 @@ def client(server: Server, **more: Any) -> Any:
     )
 
 
-def configuration(keys: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones) -> str:
+def configuration(keys: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones, auditor_port: int) -> str:
     """A configuration file for a store of its own on those services."""
     copies = REPLICATED if len(kafka.brokers) >= REPLICATED else 1
     rows = REPLICATED if len(cassandra.contact_points) >= REPLICATED else 1
@@ -109,6 +128,10 @@ contact_points = {json.dumps(list(cassandra.contact_points))}
 port = {cassandra.port}
 keyspace = "{cassandra.keyspace()}"
 replication_factor = {rows}
+"""
+    text += f"""
+[cluster.auditor]
+endpoint = "http://127.0.0.1:{auditor_port}"
 """
     for zone in zones.zones:
         text += f"""

@@ -26,7 +26,7 @@ from strandline.load_settings import load_settings
 from tests.cluster import server as cluster_server
 from tests.cluster.server import ClusterServer
 from tests.cluster.services import Cassandra, Kafka, Zones
-from tests.server import Server, strandline
+from tests.server import Server, free_port, sample, strandline
 
 pytestmark = pytest.mark.cluster
 
@@ -219,7 +219,8 @@ def test_gateways_killed_in_mid_upload_leave_nothing_behind(server: ClusterServe
 def test_the_housekeeper_sweeps_by_itself(server: ClusterServer, zones: Zones) -> None:
     cluster = load_settings({}, server.config).cluster
     assert cluster is not None
-    server.start_worker("--gc-grace-seconds", "1")
+    port = free_port()
+    server.start_worker("--gc-grace-seconds", "1", "--worker-listen", f"127.0.0.1:{port}")
     server.start()
     s3 = client(server)
     s3.create_bucket(Bucket=BUCKET)
@@ -228,7 +229,11 @@ def test_the_housekeeper_sweeps_by_itself(server: ClusterServer, zones: Zones) -
     until(lambda: len(in_zones(zones, cluster)[0]) == 2, 10)
     kill_gateway(server)
     begun.close()
+    began = time.time()
     until(lambda: len(set().union(*in_zones(zones, cluster))) == 1, 6 * LEASE + 30)
+    until(lambda: sample(port, "strandline_orphan_sweep_timestamp_seconds ") >= int(began), 10)
+    assert sample(port, "strandline_orphans_found_total ") == 1
+    assert sample(port, "strandline_orphan_freed_bytes_total ") >= 8 * MIB
     server.start()
     assert s3.get_object(Bucket=BUCKET, Key="kept")["Body"].read() == bytes(100_000)
     assert server.stop() == 0, server.log_tail()

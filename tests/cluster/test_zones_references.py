@@ -201,15 +201,15 @@ def test_sweep_frees_what_nothing_names(hurt_zones: Zones, tmp_path: Path) -> No
         await blobs.share(key, leftover, uuid7())
 
         past = uuid7_milliseconds(uuid7(lambda: time.time() - 60))
-        assert await blobs.sweep(live(spilled), past) == 0
-        assert await blobs.sweep(live(spilled), FAR) > 2 * 5_000_000 - 2_000_000 + SIZE
+        assert (await blobs.sweep(live(spilled), past)).freed == 0
+        assert (await blobs.sweep(live(spilled), FAR)).freed > 2 * 5_000_000 - 2_000_000 + SIZE
         assert await everything(endpoints) == before
-        assert await blobs.sweep(live(spilled), FAR) == 0
+        assert (await blobs.sweep(live(spilled), FAR)).freed == 0
         assert await blobs.read(kept[2], 0, 100)
 
         hurt_zones.processes[1].kill()
         await write(blobs, key, os.urandom(SIZE))
-        assert await blobs.sweep(live(spilled), FAR) >= SIZE
+        assert (await blobs.sweep(live(spilled), FAR)).freed >= SIZE
         await back(blobs, hurt_zones.processes[1])
         assert (await blobs.repairer.repair_noted()).later == 0
         assert await everything(endpoints) == before
@@ -228,7 +228,7 @@ def test_sweep_leaves_a_blob_that_a_copy_refers_to_since(zones: Zones, tmp_path:
         async with open_blobs(endpoints, keys) as blobs:
             shared = await blobs.share(key, recent, uuid7())
             before = int((time.time() - 60) * 1000)
-            swept = await blobs.sweep(live(), before)
+            swept = (await blobs.sweep(live(), before)).freed
             assert SIZE < swept < 2 * SIZE
             assert await blobs.read(shared, 0, 10)
             assert await blobs.free(shared) >= SIZE  # the sweep saw that its primary has gone
@@ -250,7 +250,7 @@ def test_a_writer_that_ends_while_a_zone_is_away_leaves_what_the_sweep_finds(
         await back(blobs, hurt_zones.processes[2])
         assert not await asyncio.to_thread(stored, endpoints[0])
         assert await asyncio.to_thread(stored, endpoints[2])
-        assert await blobs.sweep(live(), FAR) > 4_000_000
+        assert (await blobs.sweep(live(), FAR)).freed > 4_000_000
         assert await everything(endpoints) == [{}, {}, {}]
         assert not any(notes(endpoint) for endpoint in endpoints)
 

@@ -1,6 +1,7 @@
 """What a running server does by itself: snapshots and cuts of the log, finished deletions, audit."""
 
 import asyncio
+import http.client
 import json
 import subprocess
 import time
@@ -18,10 +19,11 @@ from ingest.submission import announce_everywhere
 from strandline.data_dir import DataDir
 from strandline.snapshots import read_snapshots
 from strandline.verification import open_log
-from tests.server import ACCESS_KEY, SECRET_KEY, Server, strandline
+from tests.server import ACCESS_KEY, SECRET_KEY, Server, metric, strandline
 from tests.store import ORIGIN, embedded_store
 
 PATIENCE = 90.0  # seconds
+MIB = 1024 * 1024
 
 
 @pytest.fixture
@@ -57,6 +59,37 @@ def command(server: Server, *arguments: str) -> "subprocess.CompletedProcess[str
 
 def log_begins(data: DataDir) -> int:
     return open_log(data, "object-versions").start_offset
+
+
+def test_what_a_killed_server_left_is_freed_and_counted(server: Server) -> None:
+    server.start()
+    s3 = client(server)
+    s3.create_bucket(Bucket="photos")
+    url = s3.generate_presigned_url("put_object", {"Bucket": "photos", "Key": "k"})
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.putrequest("PUT", url.removeprefix(server.endpoint))
+    connection.putheader("Content-Length", str(20 * MIB))
+    connection.endheaders()
+    connection.send(bytes(8 * MIB))
+    blobs = server.data_dir / "blobs"
+    until(lambda: sum(size(path) for path in blobs.rglob("*")) > 4 * MIB, "it is being written", server)
+    server.kill()
+    connection.close()
+    began = int(time.time())
+    server.start()
+    swept = "strandline_orphan_sweep_timestamp_seconds "
+    until(lambda: metric(server, swept) >= began, "the sweep is done", server)
+    assert metric(server, "strandline_orphans_found_total ") == 1
+    assert metric(server, "strandline_orphan_freed_bytes_total ") > MIB
+    assert server.stop() == 0, server.log_tail()
+
+
+def size(path: Path) -> int:
+    """Of a file; 0 for one that has gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @pytest.mark.slow

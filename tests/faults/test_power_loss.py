@@ -206,7 +206,7 @@ class Round:
         await life.until(life.processors.swept.is_set)
         self._check_trail()
         await life.until(lambda: life.leftovers() == (set(), set()), life.leftovers)
-        assert await life.processors._blobs.sweep(life.live_manifests(), int(time.time() * 1000)) == 0
+        assert (await life.processors._blobs.sweep(life.live_manifests(), int(time.time() * 1000))).freed == 0
 
     async def _everything(self, store: Store) -> dict[tuple[str, str], History]:
         found: dict[tuple[str, str], History] = {}

@@ -1,8 +1,12 @@
-"""A server of two workers, and boto3 clients of IAM, STS and S3 for any credentials."""
+"""A server of two workers, and boto3 clients of IAM, STS and S3 for any credentials.
+
+With `--mode cluster` the files in BOTH_MODES run, too: against two gateways and the auditor of a cluster.
+"""
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -12,7 +16,12 @@ from tests.iam.accounts import Account, new_account
 from tests.iam.kms_keys import Keys as KmsKeys
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
+if TYPE_CHECKING:
+    from tests.cluster.server import ClusterServer
+
 REGION = "us-east-1"
+HERE = Path(__file__).parent
+BOTH_MODES = ("test_audit_events.py", "test_gateways.py", "test_story.py")
 Keys = tuple[str, ...]  # access key, secret, and a session token if any
 
 
@@ -42,15 +51,43 @@ class Site:
         )
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m cluster` chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a cluster these are tests of the cluster."""
+    for item in items if config.getoption("mode") == "cluster" else ():
+        if item.path.parent == HERE and item.path.name in BOTH_MODES:
+            item.add_marker(pytest.mark.cluster)
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def gateways(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Site]]:
+    """Two of the same store. Those of a data folder are two workers behind one port, and any of them may
+    answer."""
     folder = tmp_path_factory.mktemp("iam")
-    server = Server(folder / "data", folder / "log", "--workers", "2")
-    server.start()
+    if request.config.getoption("mode") == "embedded":
+        server = Server(folder / "data", folder / "log", "--workers", "2")
+        server.start()
+        try:
+            yield [Site(server)] * 2
+        finally:
+            assert server.stop() == 0
+        return
+    first: ClusterServer = request.getfixturevalue("shared_server")
+    second = Server(folder / "data-2", folder / "log-2", STRANDLINE_CONFIG=str(first.config))
+    first.start_auditor()
+    second.start()
     try:
-        yield Site(server)
+        yield [Site(first), Site(second)]
+        assert second.stop() == 0, second.log_tail()
     finally:
-        assert server.stop() == 0
+        second.kill()
+
+
+@pytest.fixture(scope="session")
+def site(gateways: list[Site]) -> Site:
+    return gateways[0]
 
 
 @pytest.fixture(scope="session")

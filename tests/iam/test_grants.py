@@ -48,6 +48,11 @@ class Bucket:
         assert status == 201, made
         return made
 
+    @staticmethod
+    def end(grant: Json) -> float:
+        """When it ends, Unix seconds."""
+        return datetime.fromisoformat(grant["expires_at"]).timestamp()
+
     def may(self, s3: Any) -> str:
         """Which of reading, writing, listing and deleting a caller may do, as letters."""
         calls = {
@@ -94,7 +99,7 @@ def test_a_grant_lets_a_user_do_what_it_says(
 def test_a_grant_ends_at_its_moment(site: Site, iam: Any, bucket: Bucket) -> None:
     user = User(site, iam)
     made = bucket.grant(user.arn, "read", seconds=3)
-    end = datetime.fromisoformat(made["expires_at"]).timestamp()
+    end = bucket.end(made)
     assert bucket.ask("GET", f"/{made['policy_id']}") == (200, made)
     while time.time() < end - 0.3:
         assert bucket.may(user.s3) == "rl"

@@ -114,33 +114,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def new_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server in the mode that was asked for, not started."""
-    folder: Path = tmp_path_factory.mktemp("store")
-    if request.config.getoption("mode") == "embedded":
-        return Server(folder / "data", folder / "log")
-    from tests.cluster.server import ClusterServer
-
-    services = [request.getfixturevalue(name) for name in ("kafka", "cassandra", "zones")]
-    server = ClusterServer(folder, *services)
-    server.prepare()
-    return server
-
-
-@pytest.fixture(scope="session")
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if endpoint := os.environ.get("STRANDLINE_S3_ENDPOINT"):
         keys = os.environ["STRANDLINE_S3_ACCESS_KEY"], os.environ["STRANDLINE_S3_SECRET_KEY"]
         yield Store(endpoint, *keys, None)
         return
-    server: Server = request.getfixturevalue("new_server")
-    server.start()
-    try:
-        yield Store(server.endpoint, ACCESS_KEY, SECRET_KEY, server)
-        code = server.stop()
-        assert code == 0, f"the server ended with {code} on SIGTERM:\n{server.log_tail()}"
-    finally:
-        server.kill()
+    server: Server = request.getfixturevalue("shared_server")
+    yield Store(server.endpoint, ACCESS_KEY, SECRET_KEY, server)
 
 
 @pytest.fixture

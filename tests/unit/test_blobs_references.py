@@ -142,10 +142,10 @@ def test_sweep_frees_what_nothing_names(tmp_path: Path) -> None:
 
     async def sweep(blobs: LocalBlobs, key: str) -> None:
         live = [manifest for manifest, _ in kept]
-        assert await blobs.sweep(listing(*live), 0) == 0
-        freed = await blobs.sweep(listing(*live), FAR)
+        assert (await blobs.sweep(listing(*live), 0)).freed == 0
+        freed = (await blobs.sweep(listing(*live), FAR)).freed
         assert freed > 600 + 600 + 2_000_000 + 1_500_000
-        assert await blobs.sweep(listing(*live), FAR) == 0
+        assert (await blobs.sweep(listing(*live), FAR)).freed == 0
         for manifest, data in kept:
             assert await blobs.read(manifest, 0, len(data)) == data
         for manifest in lost:
@@ -166,9 +166,9 @@ def test_sweep_spares_a_copy_under_way(tmp_path: Path) -> None:
         clock[0] = 2000.0
         copied = await blobs.share(key, source, os.urandom(16))
         await blobs.free(source)
-        assert await blobs.sweep(listing(), 1_500_000) == 0
+        assert (await blobs.sweep(listing(), 1_500_000)).freed == 0
         assert await blobs.read(copied, 0, 2_000_000) == bytes(2_000_000)
-        assert await blobs.sweep(listing(), 2_500_000) > 2_000_000
+        assert (await blobs.sweep(listing(), 2_500_000)).freed > 2_000_000
 
     run(tmp_path, scenario, new_id=lambda: uuid7(now=lambda: clock[0]))
 
@@ -192,7 +192,7 @@ def test_spilled_manifests(tmp_path: Path) -> None:
         assert await blobs.free(spilled) > 0
         assert await blobs.free(spilled) == 0
         assert await blobs.read(shared, 0, 480_000) == data
-        assert await blobs.sweep(listing(shared), FAR) == 0
+        assert (await blobs.sweep(listing(shared), FAR)).freed == 0
         assert await blobs.free(shared) > 480_000
         assert await blobs.free(shared) == 0
         with pytest.raises(StrandlineError):

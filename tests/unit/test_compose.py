@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -42,8 +43,7 @@ def test_versions_are_those_of_the_native_services() -> None:
 def test_every_long_running_service_has_a_health_check_and_restarts() -> None:
     running = set(SERVICES) - PREPARING
     assert {name for name in running if SERVICES[name].get("restart") != "unless-stopped"} == set()
-    # Workers listen on nothing; they end when they cannot work.
-    assert {name for name in running if "healthcheck" not in SERVICES[name]} == {"worker", "consumers"}
+    assert {name for name in running if "healthcheck" not in SERVICES[name]} == set()
 
 
 def test_what_is_stored_is_on_volumes() -> None:
@@ -82,10 +82,15 @@ def test_zones_have_the_keys_and_settings_of_the_native_ones() -> None:
 
 
 def test_the_roles_read_a_configuration_that_fits_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = load_settings({}, COMPOSE / "strandline.toml").cluster
+    settings = load_settings({}, COMPOSE / "strandline.toml")
+    cluster = settings.cluster
     assert cluster is not None
     hosts = [server.partition(":")[0] for server in cluster.kafka.bootstrap_servers]
     zones = [zone.endpoint.removeprefix("http://").partition(":")[0] for zone in cluster.zones]
+    assert cluster.auditor is not None
+    auditor = urlsplit(cluster.auditor.endpoint)
+    assert "auditor" in SERVICES[auditor.hostname]["command"][2]
+    assert settings.worker_listen == f"0.0.0.0:{auditor.port}"
     assert {*hosts, *zones, *cluster.cassandra.contact_points} <= set(SERVICES)
     assert {(zone.access_key, zone.secret_key.get_secret_value()) for zone in cluster.zones} == {
         (minio.ACCESS_KEY, minio.SECRET_KEY)

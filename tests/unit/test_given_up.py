@@ -53,7 +53,7 @@ async def leftovers(store: Store) -> int:
         for manifests in ():
             yield manifests
 
-    return await store.ports.blobs.sweep(nothing(), int(time.time() * 1000) + 1000)
+    return (await store.ports.blobs.sweep(nothing(), int(time.time() * 1000) + 1000)).freed
 
 
 def blob_files(folder: Path) -> list[Path]:

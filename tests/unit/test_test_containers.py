@@ -1,10 +1,15 @@
 """The containers that the cluster's tests use where a Docker engine answers: what they are told to be."""
 
 import socket
+import tarfile
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from testcontainers.core.config import ConnectionMode
+from testcontainers.core.transferable import build_transfer_tar
 
 from tests.cluster import containers
 
@@ -39,10 +44,10 @@ def test_one_broker_is_enough_for_itself_and_tells_where_it_is_reached() -> None
 
 def test_the_node_finds_its_configuration() -> None:
     recipe = containers.cassandra_recipe()
-    ((here, there),) = recipe.mounts.items()
-    assert Path(here).is_file()
+    ((here, there),) = recipe.files.items()
+    assert here.is_file()
     assert f"-Dcassandra.config=file://{there}" in (recipe.command or ())
-    assert yaml.safe_load(Path(here).read_text())["listen_address"] == recipe.hostname
+    assert yaml.safe_load(here.read_text())["listen_address"] == recipe.hostname
 
 
 def test_without_a_socket_there_is_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,5 +69,38 @@ def test_a_container_is_told_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert broker.env["KAFKA_NODE_ID"] == "1"
     node = containers.container(containers.cassandra_recipe())
     assert node.ports == {str(containers.CASSANDRA_PORT): None}
-    assert [mount["mode"] for mount in node.volumes.values()] == ["ro"]
+    ((here, there, mode),) = node._transferable_specs
+    with tarfile.open(fileobj=BytesIO(build_transfer_tar(here, there, mode))) as copied:
+        assert [name.lstrip("/") for name in copied.getnames()] == ["etc/strandline/cassandra.yaml"]
+    assert mode == 0o644
+    assert not node.volumes  # a path here means nothing to the engine of another machine
     assert containers.container(containers.zone_recipe()).image == SERVICES["zone-a"]["image"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "host"),
+    [(ConnectionMode.docker_host, "engine.example"), (ConnectionMode.bridge_ip, "172.17.0.1"),
+     (ConnectionMode.gateway_ip, "172.17.0.1")],
+)  # fmt: skip
+def test_a_broker_tells_an_address_that_we_reach(
+    mode: ConnectionMode, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a container, that of its network's gateway: the engine's machine, which publishes the port."""
+
+    class Client:
+        client = SimpleNamespace(close=lambda: None)
+
+        def __init__(self, **_: object) -> None: ...
+
+        def host(self) -> str:
+            return "engine.example"
+
+        def get_connection_mode(self) -> ConnectionMode:
+            return mode
+
+    monkeypatch.setattr("testcontainers.core.docker_client.DockerClient", Client)
+    monkeypatch.setattr("testcontainers.core.container.DockerClient", Client)
+    monkeypatch.setattr("testcontainers.core.utils.default_gateway_ip", lambda: "172.17.0.1")
+    broker, address = containers.kafka_container()
+    assert address == f"{host}:{broker.ports[str(containers.KAFKA_PORT)]}"
+    assert broker.env["KAFKA_ADVERTISED_LISTENERS"].startswith(f"CLIENT://{address},")

@@ -1,44 +1,17 @@
-"""Identities in a cluster: IAM and temporary credentials on one gateway count on every other one in time."""
+"""IAM and temporary credentials on one gateway count on every other one in time."""
 
 import json
 import threading
 import time
-from collections.abc import Iterator
 
-import pytest
 from botocore.exceptions import ClientError
 
-from tests.cluster.server import ClusterServer
-from tests.cluster.services import Cassandra, Kafka, Zones
 from tests.iam.conftest import Site
 from tests.iam.test_command_line import create, told
 from tests.iam.test_iam import TRUST, refused
 from tests.iam.test_sessions import keys_of
-from tests.server import Server
-
-pytestmark = pytest.mark.cluster
 
 WITHIN = 1.0  # seconds after a change was asked for, until it counts on every gateway
-
-
-@pytest.fixture(scope="module")
-def gateways(
-    tmp_path_factory: pytest.TempPathFactory, kafka: Kafka, cassandra: Cassandra, zones: Zones
-) -> Iterator[list[Site]]:
-    """Two gateways and a worker."""
-    folder = tmp_path_factory.mktemp("identities")
-    first = ClusterServer(folder, kafka, cassandra, zones)
-    first.prepare()
-    second = Server(folder / "data-2", folder / "log-2", STRANDLINE_CONFIG=str(first.config))
-    try:
-        first.start()
-        second.start()
-        yield [Site(first), Site(second)]
-        assert second.stop() == 0
-        assert first.stop() == 0
-    finally:
-        second.kill()
-        first.kill()
 
 
 def test_a_key_counts_and_stops_everywhere(gateways: list[Site]) -> None:
@@ -80,9 +53,9 @@ def test_how_long_a_key_still_counts(gateways: list[Site]) -> None:
     assert took < 2 * WITHIN, f"{took:.3f} s, of which the change itself takes a part"
 
 
-def test_accounts_and_users(gateways: list[Site]) -> None:
+def test_accounts_and_users(gateways: list[Site], name: str) -> None:
     server = gateways[0].server
-    made = create(server, "one")
+    made = create(server, name)
     keys = (made["AccessKey"]["AccessKeyId"], made["AccessKey"]["SecretAccessKey"])
     iam = gateways[1].client("iam", keys)
     iam.create_user(UserName="alice")
@@ -90,11 +63,11 @@ def test_accounts_and_users(gateways: list[Site]) -> None:
     mine = gateways[0].client("iam", keys)
     assert [user["UserName"] for user in mine.list_users()["Users"]] == ["alice"]
     assert mine.get_role(RoleName="reader")["Role"]["AssumeRolePolicyDocument"] == json.loads(TRUST)
-    for site, name in zip(gateways, ("here", "there"), strict=True):
-        bucket = f"{name}-{made['Account']['Id']}"
+    for site, where in zip(gateways, ("here", "there"), strict=True):
+        bucket = f"{where}-{made['Account']['Id']}"
         site.client("s3", keys).create_bucket(Bucket=bucket)
         found = [one["Name"] for one in site.client("s3", keys).list_buckets()["Buckets"]]
         assert bucket in found
-    assert "EntityAlreadyExists" in create(server, "one", code=1)
+    assert "EntityAlreadyExists" in create(server, name, code=1)
     told(server, "account", "suspend", "--id", made["Account"]["Id"])
     assert refused(gateways[1].client("s3", keys).list_buckets) == ("InvalidAccessKeyId", 403)
