@@ -23,7 +23,7 @@ from strandline.data_dir import DataDir
 from strandline.engine import Engine
 from strandline.exposition import gauge
 from strandline.key_ring import master_environment
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.metrics import Metrics
 from strandline.services import EmbeddedServices, index_file, open_blobs
 from strandline.settings import Settings
@@ -62,7 +62,7 @@ class Background:
             self._keep_processors(), self._look(), self._keep_buckets(), self._snapshotting.run(),
             self._trouble.run(),
         ]  # fmt: skip
-        self._tasks = [asyncio.create_task(told(loop, log, "a background task")) for loop in loops]
+        self._tasks = [watched(loop, log, "a background task") for loop in loops]
 
     async def stop(self) -> None:
         """Stop the processors, after the auditor has written what there is."""

@@ -23,7 +23,7 @@ from strandline.exposition import Exposition
 from strandline.listen import parse_listen
 from strandline.listener import Listener
 from strandline.listener_group import ListenerGroup
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.metrics import Metrics
 from strandline.settings import Settings
 from strandline.tls import tls_files
@@ -110,7 +110,7 @@ class HttpEdge:
         self.health.ready()
         await self._listeners.start()
         self._tasks.append(asyncio.create_task(self._set_gauge()))
-        self._tasks.append(asyncio.create_task(told(self._erase_keys(), log, "the erasing of KMS keys")))
+        self._tasks.append(watched(self._erase_keys(), log, "the erasing of KMS keys"))
 
     async def stop(self, drain_seconds: float) -> None:
         """Refuse new requests, answer those begun for `drain_seconds` at most, stop listening."""

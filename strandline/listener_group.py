@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from schemas.errors import ConfigurationError
 from strandline.listener import Listener
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.tls import Identity, TlsFiles
 
 RENEWAL_SECONDS = 2.0  # between looks at the files of the certificate
@@ -31,7 +31,7 @@ class ListenerGroup:
         state = self._tls.state()
         await self._listen(self._tls.read())
         renewing = self._renew(self._tls, state)
-        self._renewing = asyncio.create_task(told(renewing, log, "the watch over the certificate"))
+        self._renewing = watched(renewing, log, "the watch over the certificate")
 
     def keep_identity(self) -> None:
         """Show no new certificate any more: what listens is about to stop."""

@@ -47,7 +47,7 @@ from strandline.exposition import ORPHAN_BYTES, ORPHANS, SWEPT
 from strandline.folder_metrics import processors_metrics
 from strandline.key_ring import open_key_ring, with_master
 from strandline.logs import configure_logging
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.metrics import Metrics
 from strandline.outage import Outage
 from strandline.runtime import run
@@ -114,7 +114,7 @@ class Processors:
             seconds = self._settings.access_log_seconds
             logs = AccessLogs(self._store.producer, self._store.reader, self._positions, seconds)
             loops += [self._log_access(logs), logs.deliver_regularly()]
-        tasks = [asyncio.create_task(told(loop, log, "a processor")) for loop in loops]
+        tasks = [watched(loop, log, "a processor") for loop in loops]
         await stopping.wait()
         for task in tasks:
             task.cancel()

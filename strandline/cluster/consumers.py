@@ -27,7 +27,7 @@ from strandline.cluster.services import open_services, open_zone_blobs
 from strandline.cluster.settings import ClusterSettings
 from strandline.consumers import only_consumer
 from strandline.data_dir import DataDir
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,7 @@ async def _start_auditor(
 
     await _start(_runner(cluster, AUDITOR, (AUDIT, FACTS), make), stack)
     if settings.audit_keep_days:
-        cutting = asyncio.create_task(
-            told(_cut(shared, settings.audit_keep_days), log, "the removal of old audit files")
-        )
+        cutting = watched(_cut(shared, settings.audit_keep_days), log, "the removal of old audit files")
         stack.callback(cutting.cancel)
 
 
@@ -104,7 +102,7 @@ async def _start_access_logger(
     logs = AccessLogs(
         services.services.producer, services.services.reader, positions, settings.access_log_seconds
     )
-    delivering = asyncio.create_task(told(logs.deliver_regularly(), log, "the delivery of access logs"))
+    delivering = watched(logs.deliver_regularly(), log, "the delivery of access logs")
     stack.callback(delivering.cancel)
 
     def make(_: str, partition: int) -> AccessLoggerPartition:

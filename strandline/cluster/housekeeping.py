@@ -23,7 +23,7 @@ from strandline.cluster.orphans import orphan_sweeper
 from strandline.cluster.services import open_services, open_zone_blobs
 from strandline.cluster.settings import ClusterSettings
 from strandline.exposition import ORPHAN_BYTES, ORPHANS, SWEPT
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.metrics import Metrics
 from strandline.outage import Outage
 from strandline.settings import Settings
@@ -133,4 +133,4 @@ async def _sweep(sweeper: OrphanSweeper, lease: float, metrics: Metrics) -> None
 
 
 def _running(loop: Coroutine[object, object, None]) -> "asyncio.Task[None]":
-    return asyncio.create_task(told(loop, log, "a part of the housekeeping"))
+    return watched(loop, log, "a part of the housekeeping")

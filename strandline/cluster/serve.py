@@ -21,7 +21,7 @@ from strandline.cluster.services import ClusterServices, open_services
 from strandline.cluster.settings import ClusterSettings
 from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
-from strandline.loops import told
+from strandline.loops import watched
 from strandline.metrics import Metrics
 from strandline.runtime import tune_for_serving
 from strandline.settings import Settings
@@ -53,7 +53,7 @@ async def serve_in_cluster(settings: Settings, roles: Roles) -> None:
         metrics = Metrics([operation.name for operation in OPERATIONS], (), GAUGES)
         request_log = await _open_request_log(cluster, settings.audit, stack)
         watch = ClusterWatch(services, metrics)
-        watching = asyncio.create_task(told(watch.run(), log, "the watch over the cluster"))
+        watching = watched(watch.run(), log, "the watch over the cluster")
         stack.callback(watching.cancel)
         look_up = None if cluster.auditor is None else remote_trail(cluster.auditor, keys)
         edge = HttpEdge(settings, services.services, metrics, request_log, watch.trouble, roles, look_up)
