@@ -47,7 +47,7 @@ serve: $(VENV)/.installed ## run the store on ./strandline-data, S3 on port 9000
 	$(BIN)/strandline serve --data-dir ./strandline-data $(ARGS)
 
 test: $(VENV)/.installed-dev ## run all tests but those of a cluster (ARGS='-k listing' …)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster' $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not cluster' $(ARGS)
 
 clients: $(VENV)/.installed-dev ## run other people's clients against the store, and write docs/clients.md
 	$(BIN)/python -m pytest -m client --clients-page docs/clients.md tests/s3 $(ARGS)

@@ -3,26 +3,21 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from access.credentials import Root
-from blobs.local import LocalBlobs
 from bus.remote import Append
-from processors.audit_search import search
-from processors.request_log import RequestLog
 from strandline.announcement import announcement
 from strandline.background import Background
 from strandline.data_dir import DataDir
 from strandline.engine import Engine
 from strandline.folder_metrics import open_metrics
-from strandline.http_edge import HttpEdge
 from strandline.listening import check_free
-from strandline.metrics import Metrics
 from strandline.runtime import tune_for_serving
-from strandline.services import EmbeddedServices, open_blobs, root_of
+from strandline.services import open_blobs, root_of
 from strandline.settings import Settings
 from strandline.stopping import stop_on_signals
-from strandline.trouble import trouble
 from strandline.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -47,47 +42,26 @@ async def serve(settings: Settings) -> None:
         await background.start()
         try:
             await blobs.start()
+            announce = partial(_announce, settings, data, engine, root)
             if settings.worker_count == 1:
-                await _serve_here(settings, data, engine, blobs, root, metrics, stopping)
+                # Loaded here: where workers answer, this process needs none of the HTTP edge, which is half
+                # of the time that it takes to start.
+                from strandline.serve_alone import serve_alone
+
+                await serve_alone(settings, data, engine, blobs, metrics, announce, stopping)
             else:
-                await _serve_in_workers(settings, data, engine, append, root, lock, stopping)
+                await _serve_in_workers(settings, engine, append, announce, lock, stopping)
             await blobs.close()
         finally:
             await background.stop()
             await engine.stop()
 
 
-async def _serve_here(
-    settings: Settings,
-    data: DataDir,
-    engine: Engine,
-    blobs: LocalBlobs,
-    root: Root,
-    metrics: Metrics,
-    stopping: asyncio.Event,
-) -> None:
-    services = EmbeddedServices(settings, data, engine.submitter, blobs, engine.keys)
-    request_log = RequestLog(engine.record_audit, audited=settings.audit)
-    look_up = partial(search, data.audit) if settings.audit else None
-    edge = HttpEdge(
-        settings, services.services, metrics, request_log, partial(trouble, metrics), look_up=look_up
-    )
-    request_log.start()
-    await edge.start()
-    tune_for_serving()
-    _announce(settings, data, engine, root)
-    await stopping.wait()
-    await edge.stop(settings.drain_seconds)
-    await request_log.stop()
-    services.close()
-
-
 async def _serve_in_workers(
     settings: Settings,
-    data: DataDir,
     engine: Engine,
     append: Append,
-    root: Root,
+    announce: Callable[[], None],
     lock: int,
     stopping: asyncio.Event,
 ) -> None:
@@ -95,7 +69,7 @@ async def _serve_in_workers(
     if not await _start_workers(workers, stopping):
         return
     tune_for_serving()
-    _announce(settings, data, engine, root)
+    announce()
     await workers.run_until(stopping)
 
 

@@ -16,27 +16,15 @@ from schemas.errors import StrandlineError
 from strandline.data_dir import DataDir
 from strandline.folder_metrics import open_metrics
 from strandline.http_edge import HttpEdge
-from strandline.key_ring import master_environment, open_key_ring, with_master
+from strandline.key_ring import open_key_ring
 from strandline.logs import configure_logging
 from strandline.runtime import run, tune_for_serving
 from strandline.services import EmbeddedServices, open_blobs
 from strandline.settings import Settings
 from strandline.trouble import trouble
+from strandline.worker_settings import READY, settings_for_worker
 
-READY = b"ready"
 CARRY_LIMIT = 16 * 1024  # bytes of an object that go along with its event: a few more pages over the socket
-SETTINGS_VARIABLE = "STRANDLINE_WORKER_SETTINGS"
-ACCESS_VARIABLE = "STRANDLINE_ROOT_ACCESS_KEY"
-SECRET_VARIABLE = "STRANDLINE_ROOT_SECRET_KEY"
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """The environment by which a worker gets its settings: secrets are no business of the command line."""
-    environment = {SETTINGS_VARIABLE: settings.without_secrets(), **master_environment(settings)}
-    if settings.root_access_key is not None and settings.root_secret_key is not None:
-        environment[ACCESS_VARIABLE] = settings.root_access_key
-        environment[SECRET_VARIABLE] = settings.root_secret_key.get_secret_value()
-    return environment
 
 
 async def work(settings: Settings, connection: socket.socket, number: int) -> None:
@@ -90,17 +78,8 @@ async def _drain(edge: HttpEdge, seconds: float, orphaned: asyncio.Event) -> Non
 
 def main() -> int:
     """The entry point of the process."""
-    import os
-
     descriptor, number = int(sys.argv[1]), int(sys.argv[2])
-    settings = with_master(Settings.model_validate_json(os.environ.pop(SETTINGS_VARIABLE)))
-    if ACCESS_VARIABLE in os.environ:
-        settings = settings.model_copy(
-            update={
-                "root_access_key": os.environ[ACCESS_VARIABLE],
-                "root_secret_key": _secret(os.environ[SECRET_VARIABLE]),
-            }
-        )
+    settings = settings_for_worker()
     configure_logging(settings.log_level)
     try:
         run(work(settings, socket.socket(fileno=descriptor), number))
@@ -108,12 +87,6 @@ def main() -> int:
         print(f"strandline: worker {number}: {error.message or type(error).__name__}", file=sys.stderr)
         return 1
     return 0
-
-
-def _secret(text: str) -> object:
-    from pydantic import SecretStr
-
-    return SecretStr(text)
 
 
 if __name__ == "__main__":

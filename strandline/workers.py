@@ -13,11 +13,11 @@ from collections.abc import Callable
 from bus.remote import Append, serve_worker
 from schemas.errors import ConfigurationError
 from strandline.settings import Settings
-from strandline.worker import READY, environment_of
+from strandline.worker_settings import READY, environment_of
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0  # a machine that is busy, or recovers many servers at once, takes its time
 RESTART_SECONDS = 0.2  # before a worker that ended is started again; doubles while it cannot be
 RESTART_LIMIT = 10.0
 STARTS = 4  # of a worker that is killed while it starts, before the server gives up
