@@ -18,7 +18,7 @@ NOTES: dict[str, str] = {
     "CompleteMultipartUpload": "If-Match and If-None-Match are decided atomically. Headers of encryption may "
     "say again what the upload has.",
     "CopyObject": "By reference within the store. If-Match, If-None-Match and the x-amz-copy-source-if-… "
-    "conditions.",
+    "conditions. In x-amz-copy-source a plus is a space, as in AWS: a plus of the key is written %2B.",
     "CreateBucket": "Buckets are private and owned by whoever made them; making one's own bucket again "
     "answers BucketAlreadyOwnedByYou in every region. Tags, object ownership and ACL may come with it. No "
     "directory buckets.",

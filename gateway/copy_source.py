@@ -3,7 +3,7 @@
 import re
 import time
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from gateway.conditions import check_copy_source
 from gateway.encryption import unlock_source
@@ -38,13 +38,14 @@ class CopySource(NamedTuple):
 def parse_copy_source(header: str) -> CopySource:
     """Bucket, key and version of `/bucket/key?versionId=id`, URL-encoded, the first slash optional.
 
+    A plus is a space, as S3 reads it (aws/aws-cli#614): some clients write spaces so, and a plus as %2B.
     Raises InvalidArgument.
     """
     path, mark, version = header.partition(_VERSION)
     if _BAD_ESCAPE.search(path):
         raise _invalid("Invalid copy source encoding", header)
     try:
-        decoded = unquote(path, errors="strict")
+        decoded = unquote_plus(path, errors="strict")
     except UnicodeDecodeError:
         raise _invalid("Invalid copy source encoding", header) from None
     bucket, _, key = decoded.removeprefix("/").partition("/")

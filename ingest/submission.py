@@ -74,7 +74,7 @@ async def submit_key_event(
             await asyncio.sleep(wait * (0.5 + random.random()))
             wait = min(wait * 2, FENCE_WAIT_LIMIT)
         elif receipt.refusal != "stale-epoch":
-            raise refusal_error(receipt.refusal, event.key)
+            raise refusal_error(receipt.refusal, event)
         event = await _resolve_anew(ports, bucket, event, partition)
     raise ServiceUnavailable(f"The bucket {bucket.name} is being changed; please try again.")
 
@@ -128,16 +128,16 @@ async def announce_everywhere(ports: Ports, bucket: Bucket, origin: Origin) -> N
     await asyncio.gather(*(announce_epoch(ports, bucket, origin, p) for p in partitions))
 
 
-def refusal_error(refusal: str, key: str) -> StrandlineError:
+def refusal_error(refusal: str, event: KeyEvent) -> StrandlineError:
     """The domain error for what apply refused."""
     if refusal == "precondition-failed":
         return PreconditionFailed(
-            "At least one of the pre-conditions you specified did not hold", Condition="If-Match"
+            "At least one of the pre-conditions you specified did not hold", Condition=_condition_of(event)
         )
     if refusal == "no-such-key":
-        return NoSuchKey("The specified key does not exist.", Key=key)
+        return NoSuchKey("The specified key does not exist.", Key=event.key)
     if refusal == "no-such-version":
-        return NoSuchVersion("The specified version does not exist.", Key=key)
+        return NoSuchVersion("The specified version does not exist.", Key=event.key)
     if refusal == "no-such-upload":
         return NoSuchUpload(
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
@@ -150,9 +150,15 @@ def refusal_error(refusal: str, key: str) -> StrandlineError:
     if refusal == "lease-ended":
         return RequestTimeout("The write took so long that its bytes may have been removed meanwhile.")
     if refusal == "object-locked":
-        return ObjectLocked("Access Denied because object protected by object lock.", Key=key)
+        return ObjectLocked("Access Denied because object protected by object lock.", Key=event.key)
     if refusal == "invalid-bucket-state":
         return InvalidRequest("Bucket is missing Object Lock Configuration")
     if refusal == "no-such-bucket":
         return NoSuchBucket("The specified bucket does not exist")
     return ConditionalRequestConflict(f"The write was refused: {refusal}.")
+
+
+def _condition_of(event: KeyEvent) -> str:
+    """The header with the condition of a refused write: the two exclude each other."""
+    condition = event.condition if isinstance(event, ObjectPut | ObjectDelete) else None
+    return "If-None-Match" if condition is not None and condition.if_match is None else "If-Match"

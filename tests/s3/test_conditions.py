@@ -75,6 +75,31 @@ def test_put_only_over_a_given_tag(s3: Any, bucket: str, etag: str) -> None:
         s3.put_object(Bucket=bucket, Key="none", Body=b"x", IfMatch=etag)
 
 
+def test_the_error_names_the_condition_that_failed(s3: Any, bucket: str, etag: str) -> None:
+    """Clients go by it: s3fs says FileExistsError where If-None-Match failed, and only there."""
+    for condition, name in (({"IfNoneMatch": "*"}, "If-None-Match"), ({"IfMatch": '"other"'}, "If-Match")):
+        with refused("PreconditionFailed", 412) as caught:
+            s3.put_object(Bucket=bucket, Key="k", Body=b"second", **condition)
+        assert caught.value.response["Error"]["Condition"] == name
+        source = {"Bucket": bucket, "Key": "k"}
+        with refused("PreconditionFailed", 412) as caught:
+            s3.copy_object(
+                Bucket=bucket, Key="k", CopySource=source, MetadataDirective="REPLACE", **condition
+            )
+        assert caught.value.response["Error"]["Condition"] == name
+        upload_id = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+        part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload_id, PartNumber=1, Body=b"second")
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        with refused("PreconditionFailed", 412) as caught:
+            s3.complete_multipart_upload(
+                Bucket=bucket, Key="k", UploadId=upload_id, MultipartUpload=parts, **condition
+            )
+        assert caught.value.response["Error"]["Condition"] == name
+    with refused("PreconditionFailed", 412) as caught:
+        s3.delete_object(Bucket=bucket, Key="k", IfMatch='"other"')
+    assert caught.value.response["Error"]["Condition"] == "If-Match"
+
+
 def test_delete_only_a_given_tag(s3: Any, server: Server, bucket: str, etag: str) -> None:
     with refused("PreconditionFailed", 412):
         s3.delete_object(Bucket=bucket, Key="k", IfMatch='"other"')

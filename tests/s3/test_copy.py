@@ -98,6 +98,16 @@ def test_odd_source_keys(s3: Any, bucket: str, key: str) -> None:
     assert body(s3.get_object(Bucket=bucket, Key="to")) == key.encode()
 
 
+def test_a_plus_in_the_source_is_a_space(s3: Any, raw: Any, bucket: str) -> None:
+    """S3 reads the header as a form's value: Go's url.QueryEscape writes a space so, and a plus as %2B."""
+    for key in ("a b", "a+b"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    for source, key in (("a+b", "a b"), ("a%2Bb", "a+b"), ("a%20b", "a b")):
+        answer = raw.send("PUT", f"/{bucket}/to", {"x-amz-copy-source": f"{bucket}%2F{source}"})
+        assert answer.status == 200, answer.body
+        assert body(s3.get_object(Bucket=bucket, Key="to")) == key.encode(), source
+
+
 def test_conditions_on_the_source(s3: Any, bucket: str, source: dict[str, str]) -> None:
     head = s3.head_object(**source)
     changed, before = head["LastModified"], head["LastModified"] - timedelta(hours=1)

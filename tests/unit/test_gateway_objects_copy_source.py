@@ -14,7 +14,7 @@ keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20
 versions = st.none() | st.just("null") | st.from_regex(r"[0-9a-f]{32}", fullmatch=True)
 
 
-@given(buckets, keys, versions, st.booleans(), st.sampled_from(["/~", "", "/~+*'()!"]))
+@given(buckets, keys, versions, st.booleans(), st.sampled_from(["/~", "", "/~*'()!"]))
 def test_round_trip(bucket: str, key: str, version: str | None, slash: bool, safe: str) -> None:
     header = ("/" if slash else "") + quote(f"{bucket}/{key}", safe=safe)
     if version is not None:
@@ -22,8 +22,8 @@ def test_round_trip(bucket: str, key: str, version: str | None, slash: bool, saf
     assert parse_copy_source(header) == (bucket, key, version)
 
 
-def test_a_plus_is_a_plus() -> None:
-    assert parse_copy_source("bucket/a+b%2Bc%20d").key == "a+b+c d"
+def test_a_plus_is_a_space() -> None:
+    assert parse_copy_source("bucket/a+b%2Bc%20d").key == "a b+c d"
 
 
 @pytest.mark.parametrize(
