@@ -83,6 +83,13 @@ class TokenVerifier:
             raise InvalidToken("The provided token is not valid yet, or is valid for too long.")
 
 
+def token_key(token: str) -> str:
+    """The access key that a token which was verified is of."""
+    claims = _claims(token.rpartition(".")[0].partition(".")[2])
+    assert claims is not None
+    return claims.key
+
+
 def _signature(credential: Credential, head: str) -> bytes:
     key = hmac.digest(credential.secret_key.encode(), b"strandline/bearer-token/1", "sha256")
     return hmac.digest(key, head.encode("utf-8", "replace"), "sha256")

@@ -6,6 +6,7 @@ Nothing below knows HTTP; whatever goes wrong below comes up as a domain error a
 import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from time import perf_counter, time
 from typing import Any
 
@@ -24,6 +25,7 @@ from gateway.failures import Refused, shape_of
 from gateway.http1.exchange import Exchange
 from gateway.in_progress import InProgress
 from gateway.limiting import limit_caller, limit_in_bucket
+from gateway.links import LINK, through_link
 from gateway.object_lock_headers import LOCK_HEADERS, lock_of_write
 from gateway.operations import Level
 from gateway.presigned_headers import fold_presigned
@@ -125,6 +127,8 @@ class Application:
                     bucket = self._remembered(request.bucket)
                 if bucket is not None and BUCKET_LIMITS.name in bucket.configurations:
                     await limit_in_bucket(request, bucket)
+                if LINK in request.query:
+                    handler = partial(through_link, handler)
                 if not UNUSUAL.isdisjoint(request.headers):
                     await self._check_unusual(request)
                 status, headers, body = await handler(request)

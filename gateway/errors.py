@@ -342,6 +342,7 @@ TABLE: dict[type[errors.StrandlineError], S3Error] = {
         "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist"
     ),
     errors.NoSuchGrant: S3Error("NoSuchGrant", 404, "The bucket has no such grant, or it has ended."),
+    errors.NoSuchLink: S3Error("NoSuchLink", 404, "The bucket has no such link."),
     errors.NoSuchLifecycleConfiguration: S3Error(
         "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist"
     ),

@@ -42,6 +42,7 @@ class Services:
     pace: Pace = DEFAULT_PACE
     customer_keys_over_http: bool = False
     new_buckets: NewBuckets = "acls-disabled"
+    s3_port: int = 9000
     kms: KmsEnvelope = field(kw_only=True)
     issuers: IssuerKeys = field(default_factory=IssuerKeys)
     queries: Queries = field(default_factory=Queries)

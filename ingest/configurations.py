@@ -24,6 +24,7 @@ async def configure_bucket(
     document: bytes | None,
     origin: Origin,
     checked: tuple[str, ...] = (),
+    replaces: int | None = None,
 ) -> None:
     """See `ingest.producer.Producer.configure_bucket`."""
     if document is not None and len(document) > DOCUMENT_LIMIT:
@@ -31,9 +32,10 @@ async def configure_bucket(
             f"The configuration has {len(document)} bytes as it is stored, and at most {DOCUMENT_LIMIT} fit."
         )
     seen = {name: told.seq if (told := bucket.configurations.get(name)) else 0 for name in checked}
-    await _submit(
-        ports, BucketConfigure(origin, bucket.name, bucket.bucket_id, kind, identifier, document, seen)
+    event = BucketConfigure(
+        origin, bucket.name, bucket.bucket_id, kind, identifier, document, seen, replaces=replaces
     )
+    await _submit(ports, event)
 
 
 async def lock_bucket(

@@ -217,15 +217,20 @@ class Producer:
         origin: Origin,
         identifier: str = "",
         checked: tuple[str, ...] = (),
+        replaces: int | None = None,
     ) -> Awaitable[None]:
         """Set a configuration of the bucket, or remove it (None); in force everywhere when this returns.
 
         checked  names of the kinds that it was checked against as `bucket` tells of them: when one of them
                  has changed since, OperationAborted is raised
+        replaces the seq of the one that it takes the place of (`Reader.stored_configuration`): when that one
+                 is no longer there, OperationAborted is raised
 
         Raises NoSuchBucket, TooManyConfigurations, InvalidBucketState, ConfigurationTooLarge."""
         document = None if configuration is None else encode_document(configuration)
-        return configure_bucket(self._ports, bucket, kind.name, identifier, document, origin, checked)
+        return configure_bucket(
+            self._ports, bucket, kind.name, identifier, document, origin, checked, replaces
+        )
 
     def lock_bucket(
         self, bucket: Bucket, configuration: ObjectLockConfiguration, origin: Origin

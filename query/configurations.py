@@ -4,6 +4,8 @@ A document is named by the seq of the event that set it, so what is kept never g
 without a configuration of some kind costs no read.
 """
 
+from typing import Generic, NamedTuple
+
 import msgspec
 
 from index.contract import IndexReader
@@ -14,6 +16,13 @@ from schemas.recent import Recent
 from schemas.rows import Bucket, Configuration
 
 KEPT_DOCUMENTS = 1000
+
+
+class Stored(NamedTuple, Generic[T]):
+    """A configuration, and the seq of the event that set it."""
+
+    seq: int
+    document: T
 
 
 class Configurations:
@@ -38,6 +47,13 @@ class Configurations:
         if not identifier:
             self._kept.put((bucket.bucket_id, kind.name, row.seq), configuration)
         return configuration
+
+    async def stored(self, bucket: Bucket, kind: Kind[T], identifier: str) -> Stored[T] | None:
+        """One of a kind that has ids, as it is in the index now."""
+        if kind.name not in bucket.configurations:
+            return None
+        row = await self._index.configuration(bucket.bucket_id, kind.name, identifier)
+        return None if row is None else Stored(row.seq, _decode(bucket, row, kind))
 
     async def page(self, bucket: Bucket, kind: Kind[T], after: str | None, limit: int) -> list[tuple[str, T]]:
         """The bucket's configurations of a kind that have ids, in their order, those after `after`."""

@@ -10,7 +10,7 @@ from blobs.contract import BlobStore, Lent
 from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory
 from query.bucket_rules import BucketRules, RulesOfBuckets
-from query.configurations import Configurations
+from query.configurations import Configurations, Stored
 from query.get_object import find_object, part_range
 from query.list_objects import list_objects
 from query.list_restored import list_restored
@@ -57,6 +57,12 @@ class Reader:
     ) -> Coroutine[Any, Any, T | None]:
         """A configuration of the bucket, None when it has none of that kind (or id)."""
         return self._configurations.get(bucket, kind, identifier)
+
+    def stored_configuration(
+        self, bucket: Bucket, kind: Kind[T], identifier: str
+    ) -> Coroutine[Any, Any, Stored[T] | None]:
+        """One of a kind with ids as it is now, with the seq by which a change of it may name it."""
+        return self._configurations.stored(bucket, kind, identifier)
 
     def configurations(
         self, bucket: Bucket, kind: Kind[T], after: str | None, limit: int

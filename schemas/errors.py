@@ -493,6 +493,10 @@ class NoSuchGrant(StrandlineError):
     """The bucket has no grant of that id, or it has ended."""
 
 
+class NoSuchLink(StrandlineError):
+    """No link of that id in that bucket."""
+
+
 class NoSuchLifecycleConfiguration(StrandlineError):
     """The bucket has no lifecycle configuration."""
 

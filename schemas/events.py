@@ -218,6 +218,8 @@ class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
           apply refuses the event when one of them has changed since
     lock  of an Object Lock configuration: what it means. It decides the fate of objects, so the bucket's
           epoch grows
+    replaces  the seq of the document that this one takes the place of; apply refuses the event when another
+              one, or none, is there. None: whatever is there
     """
 
     origin: Origin
@@ -229,6 +231,7 @@ class BucketConfigure(msgspec.Struct, frozen=True, array_like=True, gc=False, ta
     seen: dict[str, int] = {}
     lock: BucketLock | None = None
     rules: int = RULES_VERSION
+    replaces: int | None = None
 
 
 class IdentityChange(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -25,6 +25,7 @@ from ingest.producer import Producer
 from query.identities import FreshIdentities
 from query.reader import Reader
 from strandline.data_dir import DataDir
+from strandline.listen import parse_listen
 from strandline.settings import Settings
 
 GENERATION_FILE = "generation"
@@ -88,6 +89,7 @@ class EmbeddedServices:
             pace=Pace(settings.client_window_seconds, settings.client_min_rate),
             customer_keys_over_http=settings.customer_keys_over_http,
             new_buckets=settings.new_buckets,
+            s3_port=parse_listen(settings.s3_listen)[1],
             issuers=IssuerKeys(Fetcher(settings.oidc_loopback_issuers, settings.oidc_ca)),
             kms=KmsEnvelope(keys.kms_keys, settings.region),
             token_buckets=self._tokens.buckets,

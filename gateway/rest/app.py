@@ -16,7 +16,7 @@ from gateway.iam.port import QueryPort
 from gateway.in_progress import InProgress
 from gateway.kms.port import TARGET, KmsPort
 from gateway.request import Services
-from gateway.rest import access, audit, buckets, limits, listings, objects, policies
+from gateway.rest import access, audit, buckets, limits, links, listings, objects, policies
 from gateway.rest.authentication import Authentication, TokenVerifier
 from gateway.rest.call import progress_of
 from gateway.rest.docs_page import docs_page
@@ -24,6 +24,7 @@ from gateway.rest.edge import Edge
 from gateway.rest.explanations import ExplainRequest
 from gateway.rest.health import Health, health_routes
 from gateway.rest.limits import LimitsModel
+from gateway.rest.link_models import LinkRequest
 from gateway.rest.models import CreateBucketRequest, GrantRequest, VersioningRequest
 from gateway.rest.problem import INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, problem
 from gateway.rest.schema import ERRORS, openapi
@@ -68,10 +69,12 @@ def create_app(
     app.state.look_up, app.state.look_up_turn = look_up, asyncio.Lock()
     app.include_router(health_routes(health, metrics))
     # Versions before objects: a path that ends in /versions is theirs.
-    for routes in (access, audit, buckets, limits, policies, listings, objects):
+    for routes in (access, audit, buckets, limits, links, policies, listings, objects):
         app.include_router(routes.router)
     document = openapi(
-        app, version, (CreateBucketRequest, ExplainRequest, GrantRequest, LimitsModel, VersioningRequest)
+        app,
+        version,
+        (CreateBucketRequest, ExplainRequest, GrantRequest, LimitsModel, LinkRequest, VersioningRequest),
     )
     _add_documentation(app, document)
     keys = KmsPort(services, services.identities.directory)

@@ -36,6 +36,8 @@ def apply_bucket_configure(
 def _refusal(event: BucketConfigure, known: Bucket, present: Configuration | None) -> Refusal:
     if any(known.configurations.get(kind, NONE).seq != seq for kind, seq in event.seen.items()):
         return "configuration-changed"
+    if event.replaces is not None and event.replaces != (0 if present is None else present.seq):
+        return "configuration-changed"
     if event.document is None:
         return "invalid-bucket-state" if event.kind == "object-lock" else ""
     if event.kind in NEED_VERSIONING and known.versioning != "enabled":

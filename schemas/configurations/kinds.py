@@ -8,7 +8,9 @@ import msgspec
 T = TypeVar("T", bound=msgspec.Struct)
 
 # How many documents of a kind a bucket may have, where that is more than one; each then has an id.
-LIMITS: dict[str, int] = {"analytics": 1000, "intelligent-tiering": 1000, "inventory": 1000, "metrics": 1000}
+LIMITS: dict[str, int] = {
+    "analytics": 1000, "intelligent-tiering": 1000, "inventory": 1000, "link": 10_000, "metrics": 1000,
+}  # fmt: skip
 
 # Kinds that a bucket can only have while its versioning is enabled.
 NEED_VERSIONING: frozenset[str] = frozenset({"object-lock", "replication"})

@@ -20,10 +20,7 @@ from ingest.ports import Ports
 from ingest.producer import Producer
 from query.identities import FreshIdentities
 from query.reader import Reader
-from schemas.errors import ServiceUnavailable
 from schemas.partitioning import identity_partition_of
-from schemas.pending import Pending
-from schemas.receipts import Receipt
 from strandline.cluster.connections import (
     cassandra_connection,
     kafka_connection,
@@ -31,22 +28,12 @@ from strandline.cluster.connections import (
     zone_endpoints,
 )
 from strandline.cluster.keys import root_of
+from strandline.cluster.late_submitter import LateSubmitter
 from strandline.cluster.settings import ClusterSettings
+from strandline.listen import parse_listen
 from strandline.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-class NoSubmitter:
-    """`bus.contract.Submitter` of a process that only reads."""
-
-    async def submit(
-        self, topic: str, partition: int, payload: bytes, pending: Pending | None = None
-    ) -> Receipt:
-        raise ServiceUnavailable("this process has no connection for writing")
-
-    def partitions(self, topic: str) -> int:
-        raise ServiceUnavailable("this process has no connection for writing")
 
 
 class ClusterServices:
@@ -79,6 +66,7 @@ class ClusterServices:
             domains=settings.domains,
             customer_keys_over_http=settings.customer_keys_over_http,
             new_buckets=settings.new_buckets,
+            s3_port=parse_listen(settings.s3_listen)[1],
             issuers=IssuerKeys(Fetcher(settings.oidc_loopback_issuers, settings.oidc_ca)),
             kms=KmsEnvelope(keys.kms_keys, settings.region),
         )
@@ -88,18 +76,21 @@ class ClusterServices:
 async def open_services(
     settings: Settings, cluster: ClusterSettings, keys: KeyRing, *, writes: bool
 ) -> AsyncIterator[ClusterServices]:
-    """Connect to everything; `writes`: to Kafka too, with a partition for receipts.
+    """Connect to everything; `writes`: to Kafka too, with a partition for receipts;
+    else that waits until a read has something to write.
 
     Raises ConfigurationError for a cluster that is not prepared for this program, ServiceUnavailable when
     Kafka or Cassandra do not answer. Zones that are away join when they are back.
     """
     async with AsyncExitStack() as stack:
         index, blobs = await stack.enter_async_context(open_contents(cluster, keys))
-        submitter: Submitter = NoSubmitter()
+        submitter: KafkaSubmitter | LateSubmitter
         if writes:
             submitter = KafkaSubmitter(kafka_connection(cluster.kafka))
             await submitter.start()
-            stack.push_async_callback(submitter.close)
+        else:
+            submitter = LateSubmitter(kafka_connection(cluster.kafka), cluster.kafka.policy_partitions)
+        stack.push_async_callback(submitter.close)
         yield ClusterServices(settings, cluster, index, blobs, submitter, keys)
 
 

@@ -6,6 +6,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
@@ -18,6 +19,7 @@ from tests.iam.accounts import new_account
 from tests.iam.conftest import REGION
 from tests.iam.test_audit_events import events
 from tests.iam.test_permissions import User, allow
+from tests.s3.links import Links
 from tests.s3.raw import Raw, content_md5
 
 OFFICE = "203.0.113.7"
@@ -152,3 +154,17 @@ def test_a_customer_s_key_is_not_taken_from_far_away(site: Target, raw: Raw, buc
     )
     assert status == 400, text
     assert b"secure connection" in text
+
+
+def test_a_link_for_some_addresses_behind_a_proxy(site: Target, s3: Any) -> None:
+    links = Links(site.server, f"linked-{uuid.uuid4().hex[:12]}")
+    made = links.make(source=[f"{OFFICE}/32"], one_use=True)
+    url = urlsplit(made["url"])
+    target, host = f"{url.path}?{url.query}", {"Host": url.netloc}
+    for source, hops, status in (
+        (DIRECT, (OFFICE,), 403), (PROXY, (), 403), (PROXY, (ELSEWHERE,), 403),
+        (PROXY, (OFFICE, ELSEWHERE), 403),
+        (PROXY, (ELSEWHERE, OFFICE), 200), (PROXY, (OFFICE,), 403),
+    ):  # fmt: skip
+        answer = asked_from(source, site.server.port, "GET", target, {**host, **forwarded(*hops)})
+        assert answer[0] == status, answer

@@ -3,6 +3,7 @@
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from minio import Minio
 from index.cassandra.schema import SCHEMA_VERSION
 from tests.cluster.server import ClusterServer, client
 from tests.cluster.services import Cassandra, Kafka, Zones
+from tests.s3.links import Links, use
 from tests.server import strandline
 
 pytestmark = pytest.mark.cluster
@@ -144,6 +146,37 @@ def test_what_one_gateway_writes_every_other_reads_at_once(
             assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     finally:
         for gateway in (ingest, query):
+            gateway.workers = []
+            assert gateway.stop() == 0, gateway.log_tail()
+    assert prepared.stop() == 0, prepared.log_tail()
+
+
+def test_a_link_for_one_use_lets_one_request_through_on_whatever_gateway(
+    prepared: ClusterServer, tmp_path: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones
+) -> None:
+    """Also where the gateways only read: theirs is the event that uses the link up."""
+    queries = [
+        beside(prepared, tmp_path / name, kafka, cassandra, zones, roles="query") for name in ("one", "two")
+    ]
+    try:
+        for gateway in (prepared, *queries):
+            gateway.start()
+        links = Links(prepared, "linked")
+        for _ in range(3):
+            made = links.make(one_use=True, endpoint="http://s3.example.org")
+            there = [made["url"].replace("s3.example.org", f"127.0.0.1:{one.port}") for one in queries]
+            wanted = [made | {"url": url} for url in there] * 4
+            with ThreadPoolExecutor(8) as pool:
+                answers = list(pool.map(lambda one: use(one, headers={"Host": "s3.example.org"}), wanted))
+            assert sorted(status for status, _ in answers) == [200] + [403] * 7, answers
+        revoked = links.make(endpoint="http://s3.example.org")
+        there = [revoked["url"].replace("s3.example.org", f"127.0.0.1:{one.port}") for one in queries]
+        host = {"Host": "s3.example.org"}
+        assert [use(revoked | {"url": url}, headers=host) for url in there] == [(200, b"v")] * 2
+        assert links.ask("DELETE", f"/{revoked['link_id']}") == (204, {})
+        assert [use(revoked | {"url": url}, headers=host)[0] for url in there] == [403, 403]
+    finally:
+        for gateway in queries:
             gateway.workers = []
             assert gateway.stop() == 0, gateway.log_tail()
     assert prepared.stop() == 0, prepared.log_tail()

@@ -150,13 +150,15 @@ def test_the_event_has_these_bytes() -> None:
     """Golden bytes: a change of them is a new version of the event."""
     event = configure("inventory", b"{}", "all", {"acl": 3})
     golden = (
-        "9a" "b2" + b"bucket.configure/1".hex() + "96" "c410" + "00" * 16 + "a5" + b"actor".hex()
+        "9b" "b2" + b"bucket.configure/1".hex() + "96" "c410" + "00" * 16 + "a5" + b"actor".hex()
         + "a3" + b"::1".hex() + "a4" + b"Test".hex() + "c0c0" "a6" + b"photos".hex() + "c410" + BUCKET.hex()
         + "a9" + b"inventory".hex() + "a3" + b"all".hex() + "c402" + b"{}".hex() + "81a3" + b"acl".hex()
-        + "03c001"
+        + "03c001" "c0"
     )  # fmt: skip
     assert encode_event(event).hex() == golden
     assert decode_event(bytes.fromhex(golden)) == event
+    before = "9a" + golden[2:-2]  # as it was written before it could say what it replaces
+    assert decode_event(bytes.fromhex(before)) == event
 
 
 def test_long_documents_are_deflated() -> None:
@@ -203,5 +205,27 @@ def test_an_object_lock_is_a_new_epoch_and_stays(tmp_path: Path) -> None:
         # Other configurations leave it as it is.
         assert (await p.one(configure("cors", b"{}")))[0].epoch == 3
         assert (await the_bucket(p)).lock == BucketLock("COMPLIANCE", 7)
+
+    run(tmp_path, body)
+
+
+def test_a_configuration_that_takes_the_place_of_one_that_is_gone(tmp_path: Path) -> None:
+    def replacing(document: bytes | None, seq: int) -> BucketConfigure:
+        return msgspec.structs.replace(configure("link", document, "one"), replaces=seq)
+
+    async def body(p: Partition) -> None:
+        assert (await p.one(replacing(b"{0}", 7)))[0].refusal == "configuration-changed"
+        first, _ = await p.one(replacing(b"{1}", 0))
+        assert first.refusal == ""
+        # Of two that saw the same one, the first in the log wins.
+        (second, _), (third, _) = await p.apply(replacing(b"{2}", first.seq), replacing(b"{3}", first.seq))
+        assert (second.refusal, third.refusal) == ("", "configuration-changed")
+        row = await p.reader.configuration(BUCKET, "link", "one")
+        assert row is not None
+        assert (row.seq, row.document) == (second.seq, b"{2}")
+        assert (await p.one(replacing(None, first.seq)))[0].refusal == "configuration-changed"
+        assert (await p.one(replacing(None, second.seq)))[0].refusal == ""
+        assert (await p.one(replacing(b"{4}", second.seq)))[0].refusal == "configuration-changed"
+        assert (await the_bucket(p)).configurations == {}
 
     run(tmp_path, body)
