@@ -1,4 +1,4 @@
-"""How a gateway that only reads writes nevertheless: a link for one use is used up by an event, also by a read."""
+"""How a gateway that only reads writes nevertheless: a read through a link for one use has an event."""
 
 import asyncio
 

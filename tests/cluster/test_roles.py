@@ -156,7 +156,8 @@ def test_a_link_for_one_use_lets_one_request_through_on_whatever_gateway(
 ) -> None:
     """Also where the gateways only read: theirs is the event that uses the link up."""
     queries = [
-        beside(prepared, tmp_path / name, kafka, cassandra, zones, roles="query") for name in ("one", "two")
+        beside(prepared, tmp_path / name, kafka, cassandra, zones, roles="query")
+        for name in ("first", "second")
     ]
     try:
         for gateway in (prepared, *queries):
