@@ -18,6 +18,8 @@ from schemas.events import FACTS
 from schemas.facts import decode_fact
 from schemas.seq import decode_seq
 
+AUDITOR = "auditor"
+
 
 class Run(NamedTuple):
     """Records of one partition of `audit` or `facts`, at least one."""

@@ -16,6 +16,7 @@ from index.sqlite.reader import SqliteReader
 from ingest.ports import Ports
 from processors.access_logger import ACCESS_LOGGER
 from processors.audit_trail import read_head
+from processors.auditor import AUDITOR
 from processors.bucket_keeper import BucketKeeper
 from processors.collecting import COLLECTOR
 from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES
@@ -36,7 +37,6 @@ LOOK_SECONDS = 5.0
 FENCE_SECONDS = 60.0  # longer than a deletion of a bucket may take
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 20.0
-AUDITOR = "auditor"
 
 
 class Background:

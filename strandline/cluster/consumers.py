@@ -15,7 +15,7 @@ from access.keyring import KeyRing
 from bus.positions import Positions
 from processors.access_logger import ACCESS_LOGGER, AccessLoggerPartition
 from processors.audit_trail import AuditTrail
-from processors.auditor import Auditor, AuditorPartition, SharedAuditor
+from processors.auditor import AUDITOR, Auditor, AuditorPartition, SharedAuditor
 from processors.collecting import COLLECTOR, CollectorPartition
 from processors.collector import Collector
 from processors.faust_runner import FaustRunner
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 DAY_MILLISECONDS = 24 * 3600 * 1000
 CUT_SECONDS = 3600.0
-
-AUDITOR = "auditor"  # names of processors are also what their groups are called
 
 
 async def start_consumers(

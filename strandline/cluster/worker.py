@@ -8,15 +8,16 @@ access-logger delivers access logs, and keeps its place in its data folder; run 
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
 from access.keyring import KeyRing
 from bus.kafka import KafkaFacts, KafkaGroup, ReceiptSender, check_topics
-from gateway.rest.worker_page import AnswerQuestion
 from index.cassandra.index import CassandraIndex
 from processors.access_logger import ACCESS_LOGGER
 from processors.audit_search import search
+from processors.auditor import AUDITOR
 from processors.collecting import COLLECTOR
 from processors.materializing import MaterializerPartition
 from processors.rounds import Rounds
@@ -26,11 +27,9 @@ from schemas.events import DEAD_LETTERS, OBJECT_VERSIONS, POLICIES
 from strandline import __version__
 from strandline.cluster.audit_questions import AuditorAnswers
 from strandline.cluster.connections import cassandra_connection, cluster_of, kafka_connection, topic_plan
-from strandline.cluster.consumers import AUDITOR, start_consumers
 from strandline.cluster.housekeeping import HOUSEKEEPERS, Housekeeper
 from strandline.cluster.keys import open_keys
 from strandline.cluster.settings import ClusterSettings
-from strandline.cluster.worker_port import worker_port
 from strandline.data_dir import DataDir
 from strandline.exposition import SWEEP_COUNTERS, SWEPT
 from strandline.listening import check_free
@@ -70,14 +69,20 @@ async def work_in_cluster(settings: Settings, processors: frozenset[str]) -> Non
             stack.push_async_callback(housekeepers.close)
             groups.append(housekeepers)
         if consumers := processors & {AUDITOR, COLLECTOR, ACCESS_LOGGER}:
+            # Only who needs them loads faust and what comes with it: half a second of a start, and 16 MB.
+            from strandline.cluster.consumers import start_consumers
+
             await start_consumers(consumers, settings, cluster, keys, stack)
         answer = _answers(settings, keys) if AUDITOR in processors else None
-        await stack.enter_async_context(worker_port(settings, metrics, answer))
+        if settings.worker_listen is not None:
+            from strandline.cluster.worker_port import worker_port
+
+            await stack.enter_async_context(worker_port(settings, settings.worker_listen, metrics, answer))
         print(f"Strandline {__version__}: {', '.join(sorted(processors))}, in a cluster", flush=True)
         await _until_stopped(stopping, groups)
 
 
-def _answers(settings: Settings, keys: KeyRing) -> AnswerQuestion:
+def _answers(settings: Settings, keys: KeyRing) -> Callable[[bytes], bytes]:
     """Of the trail in this worker's data folder."""
     return AuditorAnswers(keys, partial(search, DataDir(settings.data_dir).audit)).answer
 

@@ -19,20 +19,17 @@ STOP_SECONDS = 5.0  # for answers that are on their way
 
 @asynccontextmanager
 async def worker_port(
-    settings: Settings, metrics: Metrics, answer: AnswerQuestion | None
+    settings: Settings, listen: str, metrics: Metrics, answer: AnswerQuestion | None
 ) -> AsyncIterator[None]:
-    """Listen on `worker_listen` inside the block; nowhere without it. Raises ConfigurationError for a
-    certificate that cannot be used, and for a port that is taken.
+    """Listen on HOST:PORT inside the block. Raises ConfigurationError for a certificate that cannot be used,
+    and for a port that is taken.
 
     answer  answers questions to the audit trail; None: this worker has none
     """
-    if settings.worker_listen is None:
-        yield
-        return
     health = Health()
     page = worker_page(health, Exposition(metrics).text, answer)
     tls = tls_files(settings)
-    listener = Listener(page, parse_listen(settings.worker_listen), CONNECTIONS, tls)
+    listener = Listener(page, parse_listen(listen), CONNECTIONS, tls)
     group = ListenerGroup([listener], tls)
     await group.start()
     health.ready()

@@ -46,10 +46,24 @@ def unprepared(tmp_path: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones)
     server.kill()
 
 
+@pytest.fixture(scope="module")
+def store(
+    tmp_path_factory: pytest.TempPathFactory, kafka: Kafka, cassandra: Cassandra, zones: Zones
+) -> Iterator[ClusterServer]:
+    """One for all tests of this file: each has its buckets, and starts what it needs."""
+    server = ClusterServer(tmp_path_factory.mktemp("roles"), kafka, cassandra, zones)
+    server.prepare()
+    yield server
+    server.kill()
+
+
 @pytest.fixture
-def prepared(unprepared: ClusterServer) -> ClusterServer:
-    unprepared.prepare()
-    return unprepared
+def prepared(store: ClusterServer) -> Iterator[ClusterServer]:
+    """The store, of which nothing runs, before the test and after it."""
+    configuration = store.config.read_text()
+    yield store
+    store.kill()
+    store.config.write_text(configuration)
 
 
 def beside(server: ClusterServer, folder: Path, *services: Any, roles: str) -> ClusterServer:
@@ -245,11 +259,11 @@ def test_one_worker_audits_and_collects_what_all_gateways_do(prepared: ClusterSe
     assert "still work in" in said
     s3 = client(prepared)
     s3.create_bucket(Bucket="audited")
+    bucket = tomllib.loads(prepared.config.read_text())["cluster"]["zones"][0]["bucket"]
+    before = blocks(zones, bucket)
     for body in (b"1" * 100_000, b"2" * 100_000):
         s3.put_object(Bucket="audited", Key="large", Body=body)
-    text = prepared.config.read_text()
-    bucket = tomllib.loads(text)["cluster"]["zones"][0]["bucket"]
-    until(lambda: blocks(zones, bucket) == 3)  # three copies of the second; the first is gone
+    until(lambda: blocks(zones, bucket) == before + 3)  # three copies of the second; the first is gone
     trail = prepared.data_dir / "audit"
     until(lambda: lines(trail, '"CreateBucket"') >= 1 and lines(trail, '"type":"object.created"') >= 2)
     assert prepared.stop() == 0, prepared.log_tail()

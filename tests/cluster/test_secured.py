@@ -3,7 +3,9 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -167,15 +169,20 @@ def test_a_store_over_tls_and_with_logins(secured: Secured, tmp_path: Path) -> N
 def test_a_wrong_password_and_an_unknown_authority_are_refused(secured: Secured, tmp_path: Path) -> None:
     server = ClusterServer(tmp_path / "one", secured.kafka, secured.cassandra, secured.zones)
     text = with_security(server.config.read_text(), secured.certificates)
-    server.config.write_text(text.replace(PASSWORD, "a wrong one"))
     other = make_certificates(tmp_path / "other")
-    for wrong in (
-        text.replace(PASSWORD, "a wrong one"),
-        text.replace(str(secured.certificates.ca), str(other.ca)),
-    ):
-        server.config.write_text(wrong)
-        for command, service in ((("topics", "check"), "Kafka"), (("schema", "migrate"), "Cassandra")):
-            done = strandline(*command, STRANDLINE_CONFIG=str(server.config))
-            assert done.returncode == 1
-            assert f"{service} does not answer" in done.stderr.splitlines()[-1]
-            assert "a wrong one" not in done.stderr
+    wrong = {
+        tmp_path / "password.toml": text.replace(PASSWORD, "a wrong one"),
+        tmp_path / "authority.toml": text.replace(str(secured.certificates.ca), str(other.ca)),
+    }
+    commands = ((("topics", "check"), "Kafka"), (("schema", "migrate"), "Cassandra"))
+    with ThreadPoolExecutor() as threads:  # each of them waits for its service as long as it may
+        started = []
+        for config, lines in wrong.items():
+            config.write_text(lines)
+            run = partial(strandline, STRANDLINE_CONFIG=str(config))
+            started += [(threads.submit(run, *command), service) for command, service in commands]
+    for ended, service in started:
+        done = ended.result()
+        assert done.returncode == 1
+        assert f"{service} does not answer" in done.stderr.splitlines()[-1]
+        assert "a wrong one" not in done.stderr

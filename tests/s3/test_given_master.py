@@ -9,6 +9,8 @@ import pytest
 from tests.s3.conftest import Store
 from tests.server import ACCESS_KEY, SECRET_KEY, DidNotStart, Server, strandline
 
+pytestmark = pytest.mark.embedded
+
 OLD, NEW = "1f" * 32, "2e" * 32
 
 

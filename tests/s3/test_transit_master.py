@@ -11,6 +11,8 @@ from tests.s3.conftest import Store
 from tests.server import ACCESS_KEY, SECRET_KEY, DidNotStart, Server, strandline
 from tests.transit_server import TOKEN, TransitServer
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture
 def transit(tmp_path: Path) -> Iterator[TransitServer]:

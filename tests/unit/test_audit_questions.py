@@ -49,8 +49,7 @@ async def listening(answers: AuditorAnswers | None) -> AsyncIterator[str]:
     address = f"127.0.0.1:{free_port()}"
     metrics = Metrics((), SWEEP_COUNTERS, (SWEPT,))
     metrics.add(ORPHANS, 3)
-    settings = Settings(worker_listen=address)
-    async with worker_port(settings, metrics, None if answers is None else answers.answer):
+    async with worker_port(Settings(), address, metrics, None if answers is None else answers.answer):
         yield f"http://{address}"
 
 
