@@ -1,5 +1,6 @@
 """Replay: apply a log to an index that is nobody's live one (rebuild, verification, snapshots)."""
 
+import asyncio
 from typing import Protocol
 
 from bus.contract import Record
@@ -34,19 +35,20 @@ async def replay(
 
     Facts are decided again. Those of events below `published` (None: all of them) are dropped, since they
     are in the facts log; the others stay pending in the index, to be published by whoever opens it.
-    Returns how many events were applied. Raises OffsetOutOfRange when the log no longer holds them.
+    Returns how many events were applied. Raises OffsetOutOfRange when the log no longer holds them. The log
+    is read on another thread, which after a cancellation may read still.
     """
     materializer = Materializer(index, topic, partition)
     position = start = await materializer.position()
-    end = log.end_offset if until is None else until
-    if position < log.start_offset:
+    begin, end = await asyncio.to_thread(_bounds, log, until)
+    if position < begin:
         raise OffsetOutOfRange(
-            f"the log {topic}/{partition} begins at offset {log.start_offset}, and the index ends at "
+            f"the log {topic}/{partition} begins at offset {begin}, and the index ends at "
             f"{position}: the events in between are only in a snapshot"
         )
     await index.trim_facts(topic, partition, _below(position, published))
     while position < end:
-        records = log.read(position, min(BATCH, end - position))[: end - position]
+        records = (await asyncio.to_thread(log.read, position, min(BATCH, end - position)))[: end - position]
         if not records:
             raise OffsetOutOfRange(
                 f"the log {topic}/{partition} ends at offset {position}, but events up to {end} were applied"
@@ -55,6 +57,11 @@ async def replay(
         position += len(records)
         await index.trim_facts(topic, partition, _below(position, published))
     return position - start
+
+
+def _bounds(log: LogSource, until: int | None) -> tuple[int, int]:
+    """Where the log begins, and how far it is to be read."""
+    return log.start_offset, log.end_offset if until is None else until
 
 
 def _below(position: int, published: int | None) -> int:

@@ -8,9 +8,11 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from typing import NamedTuple
 
+from blobs.s3.at_once import at_once
 from bus.contract import LogReader
 from bus.kafka import KafkaLogReader
 from bus.kafka.topics import facts_partition
@@ -29,6 +31,7 @@ from strandline.cluster.connections import cassandra_connection, kafka_connectio
 from strandline.cluster.settings import ClusterSettings
 
 Place = tuple[str, int]  # topic, partition
+AT_ONCE = 4  # partitions, each with a batch of events in memory
 log = logging.getLogger(__name__)
 
 
@@ -92,16 +95,20 @@ async def _replay_all(
     until: Mapping[Place, int] | None,
     published: Mapping[Place, int] | None,
 ) -> int:
+    """Partitions decide by nothing but their own rows, so several are replayed side by side."""
     kafka = kafka_connection(cluster.kafka)
-    events = 0
-    for place in _places(cluster):
+
+    async def replay_one(place: Place) -> int:
         writer = await index.open_writer(*place)
-        with closing(KafkaLogReader(kafka, *place)) as log:
-            end = None if until is None else until[place]
-            begin = None if published is None else published[place]
-            events += await replay(writer, *place, log, end, begin)
+        log = KafkaLogReader(kafka, *place)
+        end = None if until is None else until[place]
+        begin = None if published is None else published[place]
+        events = await replay(writer, *place, log, end, begin)
+        log.close()  # only now: after a failure a thread may be reading it still, and the process ends
         await writer.close()
-    return events
+        return events
+
+    return sum(await at_once(_places(cluster), replay_one, AT_ONCE))
 
 
 @asynccontextmanager
@@ -157,12 +164,15 @@ def _switch(connection: Connection, keyspace: str) -> None:
 def _published(cluster: ClusterSettings) -> dict[Place, int]:
     """For every source partition the first offset whose facts may not be in the facts log."""
     kafka = kafka_connection(cluster.kafka)
-    found = {}
-    for topic, partition in _places(cluster):
-        number = facts_partition(cluster.kafka.object_partitions, topic, partition)
+
+    def after_last(place: Place) -> int:
+        number = facts_partition(cluster.kafka.object_partitions, *place)
         with closing(KafkaLogReader(kafka, FACTS, number)) as facts:
-            found[topic, partition] = _after_last(facts)
-    return found
+            return _after_last(facts)
+
+    places = _places(cluster)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return dict(zip(places, threads.map(after_last, places), strict=True))
 
 
 def _after_last(facts: LogReader) -> int:

@@ -1,5 +1,7 @@
 """What the log says in the end: one fact for each event, never two that differ, and an index equal to it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from bus.contract import follow
 from bus.kafka import KafkaConnection, KafkaLogReader
 from compose.native.process import stop_all
@@ -11,6 +13,7 @@ from tests.cluster.hurt_store import PREFIX, HurtStore
 from tests.server import strandline
 
 VERIFY_SECONDS = 600
+AT_ONCE = 8
 
 
 def check_outcomes(store: HurtStore) -> str:
@@ -22,9 +25,10 @@ def check_outcomes(store: HurtStore) -> str:
     sources = [(OBJECT_VERSIONS, n) for n in range(plan.object_partitions)]
     sources += [(POLICIES, n) for n in range(plan.policy_partitions)]
     events = again = 0
-    for place, (topic, partition) in enumerate(sources):
-        count = _end(connection, topic, partition)
-        facts = _facts(connection, place)
+    with ThreadPoolExecutor(AT_ONCE) as threads:  # what costs is that each consumer finds its broker
+        ends = threads.map(lambda source: _end(connection, *source), sources)
+        found = threads.map(lambda place: _facts(connection, place), range(len(sources)))
+    for (topic, partition), count, facts in zip(sources, ends, found, strict=True):
         first: dict[int, bytes] = {}
         for offset, fact in facts:
             if offset in first:
