@@ -19,7 +19,7 @@ from blobs.places import Places, in_pack
 from blobs.reading import RangeReader
 from blobs.references import References, was_freed
 from blobs.sealing import Workspace, seal_inline
-from blobs.sharing import share_extents
+from blobs.sharing import Copy, Sharing
 from blobs.spilling import Spilling
 from blobs.sweeping import Candidates
 from disk.files import Files, SystemFiles
@@ -94,12 +94,14 @@ class LocalBlobs:
         self._places.prepare(self._files)
         self._references = References(self._places.references)
         self._freeing = Freeing(self._files, self._places, self._references)
+        self._sharing = Sharing(self._table, self._places, self._references, self._keys)
         self.recovered = recover_packs(self._files, self._places, self._references.dead_of, self._now())
 
     async def close(self) -> None:
         """Finish what was accepted, seal the pack, close every file."""
         await self._packs.close()
         self._ranges.close()
+        await self._sharing.close()
         await self._loop.run_in_executor(self._table, self._references.close)
         self._table.shutdown()
         self._pool.shutdown()
@@ -163,17 +165,7 @@ class LocalBlobs:
 
     async def share(self, key_id: str, manifest: Manifest, holder: bytes) -> Manifest:
         whole = await self._spilling.expand(manifest)
-        shared = await self._loop.run_in_executor(
-            self._table,
-            share_extents,
-            self._places,
-            self._references,
-            self._keys,
-            key_id,
-            whole,
-            holder,
-            self._now(),
-        )
+        shared = await self._sharing.share(Copy(key_id, whole, holder, self._now()))
         return await self._spilling.spill(key_id, shared) if manifest.spill is not None else shared
 
     # --- reading -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from access.keyring import KeyRing
 from blobs.local import LocalBlobs
 from blobs.scrub import scrub
-from schemas.errors import BlobCorrupt, BlobMissing, StrandlineError
+from schemas.errors import BlobCorrupt, BlobMissing, ServiceUnavailable, StrandlineError
 from schemas.ids import uuid7
 from schemas.manifest import Manifest
 
@@ -266,5 +266,69 @@ def test_nothing_is_punched_out_by_a_damaged_row_of_a_freed_extent(tmp_path: Pat
             await blobs.free(neighbour)
         assert await blobs.read(kept, 0, 2000) == before
         await blobs.close()
+
+    asyncio.run(scenario())
+
+
+def test_copies_at_once_share_a_sync(tmp_path: Path) -> None:
+    """What waits while others are synced is one transaction; a source that is gone fails its own copy."""
+
+    async def scenario(blobs: LocalBlobs, key: str) -> None:
+        data = os.urandom(5000)
+        source, gone = await blobs.put(key, data), await blobs.put(key, bytes(2_000_000))
+        await blobs.free(gone)
+        statements: list[str] = []
+        blobs._references._db.set_trace_callback(statements.append)
+        with closing(sqlite3.connect(tmp_path / "references.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # the first waits for it, and all others for the first
+            first, lost, *others, given_up = [
+                asyncio.ensure_future(blobs.share(key, manifest, os.urandom(16)))
+                for manifest in (source, gone, *[source] * 40)
+            ]
+            await asyncio.sleep(0)  # each begins
+            given_up.cancel()
+            other.execute("COMMIT")
+        copied = await asyncio.gather(first, *others)
+        with pytest.raises(BlobMissing):
+            await lost
+        assert statements.count("COMMIT") == 2
+        assert sum(statement.startswith("INSERT") for statement in statements) == len(copied)
+        assert await blobs.free(source) == 0
+        for manifest in copied[1:]:
+            assert await blobs.free(manifest) == 0
+        assert await blobs.read(copied[0], 0, 5000) == data
+        assert await blobs.free(copied[0]) > 5000
+
+    run(tmp_path, scenario)
+
+
+def test_copies_that_cannot_be_recorded_all_fail(tmp_path: Path) -> None:
+    async def scenario(blobs: LocalBlobs, key: str) -> None:
+        source = await blobs.put(key, bytes(5000))
+        with closing(sqlite3.connect(tmp_path / "references.sqlite")) as other:
+            other.execute("ALTER TABLE refs RENAME TO away")
+        shares = [blobs.share(key, source, os.urandom(16)) for _ in range(5)]
+        outcomes = await asyncio.gather(*shares, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [ServiceUnavailable] * 5
+        with closing(sqlite3.connect(tmp_path / "references.sqlite")) as other:
+            other.execute("ALTER TABLE away RENAME TO refs")
+        copied = await blobs.share(key, source, os.urandom(16))
+        assert await blobs.free(source) == 0
+        assert await blobs.read(copied, 0, 5000) == bytes(5000)
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_accepted_is_recorded_before_the_store_closes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ring = KeyRing(tmp_path / "keys")
+        blobs = LocalBlobs(tmp_path, ring, ahead=0)
+        await blobs.start()
+        key = ring.new_bucket_key()
+        source = await blobs.put(key, bytes(5000))
+        shares = [asyncio.ensure_future(blobs.share(key, source, os.urandom(16))) for _ in range(5)]
+        await asyncio.sleep(0)
+        await blobs.close()
+        assert len({manifest.holder for manifest in await asyncio.gather(*shares)}) == 5
 
     asyncio.run(scenario())
