@@ -18,7 +18,9 @@ from schemas.errors import ExpiredToken
 from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
+    AS_WRITTEN,
     GROUP,
+    KEY_USE,
     LIMITS,
     POLICY,
     PROVIDER,
@@ -30,6 +32,7 @@ from schemas.identities import (
     AccessKey,
     Account,
     Group,
+    KeyUse,
     Policy,
     Provider,
     Role,
@@ -41,6 +44,7 @@ from schemas.rows import Identity
 
 KEPT_RIGHTS = 4096  # of an account's principals and sessions
 KEPT_SESSIONS = 4096
+_UNNAMED = (PROVIDER, LIMITS, KEY_USE)  # without a unique id
 NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[]}'
 
 
@@ -104,7 +108,7 @@ class AccountIdentities:
 
     def get(self, kind: str, name: str) -> Any:
         """The document of that name (as anybody writes it), or None."""
-        entry = self.tables[kind].get(name if kind in (ACCESS_KEY, LIMITS) else row_name(name))
+        entry = self.tables[kind].get(name if kind in AS_WRITTEN else row_name(name))
         return None if entry is None else entry.document
 
     def all(self, kind: str) -> Iterator[Any]:
@@ -187,6 +191,8 @@ class Directory:
                 document = decode_document(row.document, TYPES[row.kind])
                 table[row.name] = Entry(row.seq, document)
                 self._learn(row, document)
+            if row.kind == KEY_USE:
+                continue  # who may do what is as before
             if row.kind == LIMITS:
                 self._limit(row, table.get(row.name))
             account.seq = max(account.seq, row.seq)
@@ -201,7 +207,7 @@ class Directory:
             self._emails[document.email.lower()] = row.account
         elif row.kind == ACCESS_KEY:
             self._owners.setdefault(row.name, row.account)
-        elif row.kind not in (PROVIDER, LIMITS):
+        elif row.kind not in _UNNAMED:
             self._unique[document.unique_id] = (row.account, row.kind, row.name)
 
     def _forget(self, row: Identity, document: Any) -> None:
@@ -210,7 +216,7 @@ class Directory:
             self._credentials.pop(row.name, None)
         elif row.kind == ACCOUNT:
             self._emails.pop(document.email.lower(), None)
-        elif row.kind not in (PROVIDER, LIMITS):
+        elif row.kind not in _UNNAMED:
             self._unique.pop(document.unique_id, None)
 
     def _limit(self, row: Identity, entry: Entry | None) -> None:
@@ -295,6 +301,11 @@ class Directory:
         if number is None:
             return None
         return number, self._accounts[number].tables[ACCESS_KEY][access_key].document.user
+
+    def key_use(self, access_key: str) -> KeyUse | None:
+        """When an access key was used last; None where nobody has told of it."""
+        owner = self.owner_of(access_key)
+        return None if owner is None else self.in_account(owner[0]).get(KEY_USE, access_key)
 
     def _credential(self, access_key: str) -> Credential | None:
         number = self._owners[access_key]

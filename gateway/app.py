@@ -68,7 +68,7 @@ class Application:
 
     __slots__ = (
         "_accounts", "_always", "_count", "_domains", "_host_id", "_identities", "_inside", "_known",
-        "_log_access", "_observe", "_prefix", "_registry", "_remembered", "_services", "_verifier",
+        "_log_access", "_observe", "_prefix", "_registry", "_remembered", "_services", "_used", "_verifier",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Application:
         self._services = services
         self._identities = services.identities
         self._accounts = services.identities.directory
+        self._used = services.key_uses.s3
         self._known = services.reader.known_bucket
         self._remembered = services.reader.remembered_bucket
         self._registry = registry
@@ -119,6 +120,7 @@ class Application:
                 if self._identities.stale:
                     await self._identities.refresh()
                 handler = self._admit(request)
+                self._used[request.principal.access_key] = started
                 if self._accounts.limited:
                     await limit_caller(request)
                 bucket = self._known(request.bucket)

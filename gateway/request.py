@@ -13,6 +13,7 @@ from access.post_form import FormVerifier
 from access.sigv4 import Signed
 from blobs.contract import Lent
 from gateway.encryption_headers import Asked
+from gateway.key_uses import KeyUses
 from gateway.pace import DEFAULT_PACE, Pace
 from gateway.patience import Patience
 from gateway.quotas import Quotas, Reservation
@@ -48,11 +49,13 @@ class Services:
     queries: Queries = field(default_factory=Queries)
     token_buckets: TokenBuckets = field(default_factory=lambda: TokenBuckets(bytearray(MEMORY_BYTES)))
     callers: Callers = field(init=False)
+    key_uses: KeyUses = field(init=False)
     quotas: Quotas = field(init=False)
     patience: Patience = field(init=False)
 
     def __post_init__(self) -> None:
         self.callers = Callers(self.identities.directory)
+        self.key_uses = KeyUses(self.region)
         self.quotas = Quotas(self.reader, self.identities.directory)
         self.patience = Patience(self.pace.window)
 

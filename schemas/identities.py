@@ -14,6 +14,7 @@ from schemas.limits import Limits
 # Kinds of rows.
 ACCOUNT, USER, GROUP, ROLE = "account", "user", "group", "role"
 ACCESS_KEY, POLICY, PROVIDER = "key", "policy", "oidc-provider"
+KEY_USE = "key-use"  # of an access key, whose id is the row's name
 LIMITS = "limits"  # of an access key, whose id is the row's name; of the account under the name ""
 
 STORE = ""  # the account of what belongs to no account: that there are accounts, and which
@@ -52,6 +53,14 @@ class AccessKey(msgspec.Struct, frozen=True, omit_defaults=True):
     secret: bytes
     created_at: int
     active: bool = True
+
+
+class KeyUse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When an access key was used last, as far as it was told: for which service, in which region."""
+
+    used_at: int
+    service: str
+    region: str
 
 
 class User(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -138,8 +147,8 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.url.partition("://")[2]
 
 
-Document = Account | AccessKey | User | Group | Role | Policy | Provider | Limits
-Kind = Literal["account", "key", "user", "group", "role", "policy", "oidc-provider", "limits"]
+Document = Account | AccessKey | User | Group | Role | Policy | Provider | Limits | KeyUse
+Kind = Literal["account", "key", "user", "group", "role", "policy", "oidc-provider", "limits", "key-use"]
 
 TYPES: dict[str, type[msgspec.Struct]] = {
     ACCOUNT: Account,
@@ -150,4 +159,6 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     POLICY: Policy,
     PROVIDER: Provider,
     LIMITS: Limits,
+    KEY_USE: KeyUse,
 }
+AS_WRITTEN = frozenset({ACCOUNT, ACCESS_KEY, LIMITS, KEY_USE})  # kinds whose rows' names are no `row_name`

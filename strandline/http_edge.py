@@ -62,6 +62,7 @@ class HttpEdge:
         identities = services.identities.directory
         verifier = Verifier(identities, settings.region, domains=domains)
         self._metrics = metrics
+        self._services = services
         self._kms_keys = services.kms.keys
         proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
         self._inside = InProgress(settings.max_requests)
@@ -111,6 +112,7 @@ class HttpEdge:
         await self._listeners.start()
         self._tasks.append(asyncio.create_task(self._set_gauge()))
         self._tasks.append(watched(self._erase_keys(), log, "the erasing of KMS keys"))
+        self._tasks.append(watched(self._tell_uses(), log, "the telling of when access keys were used"))
 
     async def stop(self, drain_seconds: float) -> None:
         """Refuse new requests, answer those begun for `drain_seconds` at most, stop listening."""
@@ -126,6 +128,7 @@ class HttpEdge:
         left = limit - asyncio.get_running_loop().time()
         patience = max(left, FLUSH_SECONDS) if drained else CUT_SECONDS
         await self._listeners.stop(patience)
+        await self._tell_use(0)
 
     async def _erase_keys(self) -> None:
         """Erase keys of the KMS whose deletion is due, whether anybody uses them or not."""
@@ -133,6 +136,16 @@ class HttpEdge:
             for key_id in await asyncio.to_thread(self._kms_keys.erase_due):
                 log.warning("the KMS key %s is erased, as was scheduled", key_id)
             await asyncio.sleep(ERASING_SECONDS)
+
+    async def _tell_uses(self) -> None:
+        """Tell the log when access keys were used last."""
+        while True:
+            await asyncio.sleep(self._settings.key_use_seconds)
+            await self._tell_use(self._settings.key_use_seconds)
+
+    async def _tell_use(self, seconds: int) -> None:
+        services = self._services
+        await services.key_uses.tell(services.producer, services.identities.directory, seconds)
 
     async def _set_gauge(self) -> None:
         while True:

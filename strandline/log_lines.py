@@ -10,7 +10,16 @@ import msgspec
 from bus.contract import Record
 from processors.request_log import decode_batch
 from schemas.errors import LogCorrupt
-from schemas.events import AUDIT, FACTS, OBJECT_VERSIONS, POLICIES, BucketCreate, Origin, decode_event
+from schemas.events import (
+    AUDIT,
+    FACTS,
+    OBJECT_VERSIONS,
+    POLICIES,
+    BucketCreate,
+    IdentitiesChange,
+    Origin,
+    decode_event,
+)
 from schemas.facts import decode_fact
 from schemas.manifest import Manifest
 
@@ -54,7 +63,8 @@ class Lines:
         if isinstance(event, BucketCreate):
             self._names[event.bucket.bucket_id] = event.bucket.name
             return {**self._who(kind, event.bucket.bucket_id, event.origin), "row": plain(event.bucket)}
-        return {**self._who(kind, event.bucket_id, event.origin), **plain(event)}
+        bucket_id = b"" if isinstance(event, IdentitiesChange) else event.bucket_id
+        return {**self._who(kind, bucket_id, event.origin), **plain(event)}
 
     def _who(self, kind: str, bucket_id: bytes, origin: Origin) -> dict[str, Any]:
         return {

@@ -274,6 +274,13 @@ class Settings(BaseSettings):
         description="How long records of requests to buckets with access logging are collected before they "
         "are written to the target bucket, seconds; sooner when there are many.",
     )
+    key_use_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=86400,
+        description="How long the use of an access key is collected before the log is told when it was used "
+        "last, seconds.",
+    )
     max_requests: int = Field(
         default=1024,
         ge=1,

@@ -15,11 +15,12 @@ from schemas.errors import (
     LimitExceeded,
     NoSuchEntity,
 )
-from schemas.identities import ACCESS_KEY, LIMITS, ROOT, STORE, AccessKey
+from schemas.identities import ACCESS_KEY, KEY_USE, LIMITS, ROOT, STORE, AccessKey
 
 KEYS_LIMIT = 2  # of a user, as in AWS: enough to change keys with no downtime
 KEY_DIGITS = 16
 SECRET_BYTES = 30
+ROOT_NAME, NEVER = "root", "N/A"
 OWN_SECRET = "SecretAccessKey"
 
 
@@ -38,7 +39,7 @@ def list_access_keys(call: Call) -> Result:
     user = owner_of_keys(call)
     keys = sorted(call.held.keys_of(user))
     return call.page(
-        "AccessKeyMetadata", keys, lambda one: cast(str, one[0]), lambda one: _shown(call, one[0], one[1])
+        "AccessKeyMetadata", keys, lambda one: cast(str, one[0]), lambda one: _listed(call, one[0], one[1])
     )
 
 
@@ -54,10 +55,23 @@ def update_access_key(call: Call) -> Changes:
 
 def delete_access_key(call: Call) -> Changes:
     access_key, _ = _found(call)
-    changes = [call.set(ACCESS_KEY, access_key, None)]
-    if access_key in call.held.tables[LIMITS]:
-        changes.append(call.set(LIMITS, access_key, None))
-    return Changes(tuple(changes), {})
+    beside = [kind for kind in (KEY_USE, LIMITS) if access_key in call.held.tables[kind]]
+    return Changes(tuple(call.set(kind, access_key, None) for kind in (ACCESS_KEY, *beside)), {})
+
+
+def get_access_key_last_used(call: Call) -> Result:
+    """When a key of the account was used last, and for what; a few minutes may pass until it is told."""
+    access_key = call.parameters.required("AccessKeyId")
+    owner = call.directory.owner_of(access_key)
+    if owner is None or owner[0] != call.number:
+        raise NoSuchEntity(f"The Access Key with id {access_key} cannot be found.")
+    use = call.directory.key_use(access_key)
+    told = (
+        {"ServiceName": NEVER, "Region": NEVER}
+        if use is None
+        else {"LastUsedDate": moment(use.used_at), "ServiceName": use.service, "Region": use.region}
+    )
+    return {"UserName": owner[1] or ROOT_NAME, "AccessKeyLastUsed": told}
 
 
 def owner_of_keys(call: Call) -> str:
@@ -105,9 +119,15 @@ def _found(call: Call) -> tuple[str, AccessKey]:
     return access_key, key
 
 
+def _listed(call: Call, access_key: str, key: AccessKey) -> Result:
+    """A key in a list, with the day and time of its last use, which AWS's list does not have."""
+    use = call.directory.key_use(access_key)
+    return {**_shown(call, access_key, key), "LastUsedDate": NEVER if use is None else moment(use.used_at)}
+
+
 def _shown(call: Call, access_key: str, key: AccessKey) -> Result:
     """A key without its secret."""
-    name = key.user if key.user != ROOT else "root"
+    name = key.user if key.user != ROOT else ROOT_NAME
     return {
         "UserName": name,
         "AccessKeyId": access_key,

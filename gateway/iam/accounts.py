@@ -13,6 +13,7 @@ from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
     GROUP,
+    KEY_USE,
     LIMITS,
     POLICY,
     PROVIDER,
@@ -81,7 +82,9 @@ def delete_account(call: Call) -> Changes:
                 f"Cannot delete account {number}: it still has {kind}s, which must go first."
             )
     rest = tuple(
-        call.set(kind, name, None, number) for kind in (ACCESS_KEY, LIMITS) for name in held.tables[kind]
+        call.set(kind, name, None, number)
+        for kind in (ACCESS_KEY, KEY_USE, LIMITS)
+        for name in held.tables[kind]
     )
     return Changes((call.set(ACCOUNT, "", None, number), *rest), {}, (STORE,))
 

@@ -39,6 +39,7 @@ from gateway.iam.subjects import (
     role,
     simulated,
     user,
+    user_of_key,
 )
 
 Service = Literal["iam", "sts"]
@@ -78,6 +79,7 @@ _IAM: dict[str, Performed] = {
     "ListAccessKeys": (access_keys.list_access_keys, user),
     "UpdateAccessKey": (access_keys.update_access_key, user),
     "DeleteAccessKey": (access_keys.delete_access_key, user),
+    "GetAccessKeyLastUsed": (access_keys.get_access_key_last_used, user_of_key),
     "CreateGroup": (groups.create_group, new("group", "GroupName")),
     "GetGroup": (groups.get_group, group),
     "ListGroups": (groups.list_groups, listed("group")),

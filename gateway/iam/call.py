@@ -17,7 +17,7 @@ from schemas.configurations.documents import encode_document
 from schemas.configurations.kinds import Kind
 from schemas.errors import AccessDenied, DeleteConflict, NoSuchEntity
 from schemas.events import IdentityChange
-from schemas.identities import ACCESS_KEY, ACCOUNT, LIMITS, Group, Role, User, row_name
+from schemas.identities import AS_WRITTEN, Group, Role, User, row_name
 
 Result = dict[str, Any]  # names as AWS's; lists are lists of members
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -109,7 +109,7 @@ class Call:
     def set(self, kind: str, name: str, document: msgspec.Struct | None, number: str = "") -> IdentityChange:
         """The change that gives an identity that document; None removes it."""
         stored = None if document is None else encode_document(document)
-        row = name if kind in (ACCESS_KEY, ACCOUNT, LIMITS) else row_name(name)
+        row = name if kind in AS_WRITTEN else row_name(name)
         return IdentityChange(number or self.number, kind, row, stored)
 
     def page(

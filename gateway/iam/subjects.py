@@ -94,6 +94,15 @@ def user(call: Call) -> Subject:
     return Subject(user_arn(call.number, found), call.number, found.tags, found.boundary)
 
 
+def user_of_key(call: Call) -> Subject:
+    """The user whose access key is named; the account's root where it is nobody's."""
+    owner = call.directory.owner_of(call.parameters.get("AccessKeyId"))
+    found = call.held.user(owner[1]) if owner is not None and owner[0] == call.number else None
+    if found is None:
+        return Subject(f"arn:aws:iam::{call.number}:root", call.number)
+    return Subject(user_arn(call.number, found), call.number, found.tags, found.boundary)
+
+
 def group(call: Call) -> Subject:
     name = call.parameters.get("GroupName")
     found = call.held.group(name)

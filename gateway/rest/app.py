@@ -89,6 +89,7 @@ def create_app(
         inside=inside or InProgress(),
         pace=services.pace,
         identities=services.identities,
+        key_uses=services.key_uses,
         roles=roles,
         hsts_seconds=hsts_seconds,
         proxies=proxies,

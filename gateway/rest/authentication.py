@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from access.identity import Principal
 from access.sigv4 import Verifier
+from access.tokens import token_key
 from schemas.errors import AccessDenied, NotImplementedOperation
 
 
@@ -21,10 +22,15 @@ class Unauthenticated(AccessDenied):
 
 
 class Caller(NamedTuple):
-    """Who sent the request, and the SHA-256 of the body that was signed (None: not signed)."""
+    """Who sent the request.
+
+    sha256      of the body that was signed; None: not signed
+    access_key  that signed it, or that the token is of
+    """
 
     principal: Principal
     sha256: bytes | None
+    access_key: str
 
 
 class Authentication:
@@ -38,7 +44,8 @@ class Authentication:
         """Who sent the request. Raises Unauthenticated, InvalidToken, or what a wrong signature gets."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return Caller(self._tokens.verify(token.strip()), None)
+            principal = self._tokens.verify(token.strip())
+            return Caller(principal, None, token_key(token.strip()))
         query = request.scope["query_string"].decode("latin-1")
         signed = self._signatures.verify(request.method, request.scope["path"], query, headers)
         if signed.principal is None:
@@ -50,4 +57,4 @@ class Authentication:
             raise NotImplementedOperation(
                 f"the REST API takes a body as it is: {signed.payload} belongs to the S3 port"
             )
-        return Caller(signed.principal, signed.sha256)
+        return Caller(signed.principal, signed.sha256, signed.principal.access_key)

@@ -29,12 +29,16 @@ PRESIGNED = "x-amz-"  # query parameters of a presigned URL, in lower case
 
 @dataclass(slots=True)
 class Progress:
-    """What is known of a request so far; the edge reports it when the answer has gone out."""
+    """What is known of a request so far; the edge reports it when the answer has gone out.
+
+    access_key  that vouches for it, also by a token
+    """
 
     request_id: bytes
     source: str
     operation: str = ""
     principal: Principal = ANONYMOUS
+    access_key: str = ""
     bucket: str = ""
     key: str = ""
     error: str = ""
@@ -126,7 +130,7 @@ def _authenticated(request: Request, operation: str) -> Call:
     progress.bucket = request.path_params.get("bucket", "")
     progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
     caller = authentication.caller(request, headers)
-    progress.principal = caller.principal
+    progress.principal, progress.access_key = caller.principal, caller.access_key
     refuse_s3_headers(headers)
     _refuse_unknown_parameters(request)
     asked = s3_request(

@@ -14,6 +14,7 @@ from gateway.app import Observe, hsts_headers
 from gateway.errors import SLOW_DOWN, s3_error
 from gateway.iam.answers import unavailable
 from gateway.in_progress import InProgress
+from gateway.key_uses import S3, KeyUses
 from gateway.pace import Pace
 from gateway.rest.call import STATE, Progress, strict_text
 from gateway.rest.cutting import cut
@@ -41,6 +42,7 @@ class Edge:
         inside: InProgress,
         pace: Pace,
         identities: FreshIdentities,
+        key_uses: KeyUses,
         roles: Roles = BOTH,
         hsts_seconds: int = 0,
         proxies: TrustedProxies | None = None,
@@ -51,6 +53,7 @@ class Edge:
         self._inside = inside
         self._roles = roles
         self._identities = identities
+        self._key_uses = key_uses
         self._pace = pace
         self._proxies = proxies
         self._always = [(name.encode(), value.encode()) for name, value in hsts_headers(hsts_seconds)]
@@ -66,6 +69,8 @@ class Edge:
             await self._answer(scope, receive, send, progress)
         finally:
             self._inside.ended()
+            if used := progress.access_key or progress.principal.access_key:
+                self._key_uses.note(used, progress.operation.rpartition(":")[0] or S3)
             self._observe(
                 progress.operation, progress.bucket, progress.key, progress.status,
                 progress.received, progress.sent, time.perf_counter() - started,

@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from access.identity import Credential
 from access.presigned import TOKEN
 from access.presigning import presigned_target
-from access.tokens import token_key
 from gateway.authorization.authorizer import ask
 from gateway.limiting import limit_caller
 from gateway.links import LINK
@@ -131,9 +130,7 @@ def _signer(call: Call) -> tuple[Credential, str]:
     it has ended since."""
     directory = call.services.identities.directory
     token = call.headers.get("x-amz-security-token") or call.request.query_params.get(TOKEN, "")
-    access_key = call.principal.access_key
-    if not access_key:
-        access_key = token_key(call.headers["authorization"].partition(" ")[2].strip())
+    access_key = call.progress.access_key
     found = directory.session(access_key, token) if token else directory.credential(access_key)
     if found is None:
         raise InvalidAccessKeyId(AWSAccessKeyId=access_key)

@@ -182,7 +182,10 @@ IDENTITY_COMMANDS = (
         "key create", "make an access key, whose secret is shown only now", "CreateAccessKey",
         _OF_USER, *_BROUGHT,
     ),
-    IdentityCommand("key list", "list access keys, without their secrets", "ListAccessKeys", _OF_USER),
+    IdentityCommand(
+        "key list", "list access keys and when they were used last, without their secrets", "ListAccessKeys",
+        _OF_USER,
+    ),
     IdentityCommand(
         "key disable", "switch an access key off", "UpdateAccessKey", _KEY, _OF_USER, Status="Inactive"
     ),

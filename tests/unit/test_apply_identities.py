@@ -16,6 +16,7 @@ from schemas.identities import (
     AccessKey,
     Account,
     Group,
+    KeyUse,
     Policy,
     PolicyVersion,
     Provider,
@@ -165,6 +166,7 @@ DOCUMENTS = {
         b'{"url":"https://id.example","created_at":7,"client_ids":["app"],"thumbprints":["'
         + b"ab" * 20 + b'"]}',
     ),
+    "key-use": (KeyUse(7, "s3", "us-east-1"), b'{"used_at":7,"service":"s3","region":"us-east-1"}'),
     "limits": (Limits(500, download=9), b'{"requests":500,"download":9}'),
 }  # fmt: skip
 
