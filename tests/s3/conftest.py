@@ -22,6 +22,7 @@ from botocore.config import Config
 
 from tests.s3.deviations import rule_against_minio
 from tests.s3.raw import Raw
+from tests.s3.stock import Stock
 from tests.server import ACCESS_KEY, SECRET_KEY, Server
 
 REGION = "us-east-1"
@@ -153,19 +154,60 @@ def raw(store: Store) -> Iterator[Raw]:
         yield sender
 
 
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    """A new, empty bucket."""
+def new_bucket(s3: Any, **more: Any) -> str:
+    """Make a bucket; its name."""
     name = f"test-{uuid.uuid4().hex[:20]}"
-    s3.create_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name, **more)
     return name
 
 
+@pytest.fixture(scope="session")
+def buckets(s3: Any) -> Iterator[Stock]:
+    stock = Stock(lambda: new_bucket(s3))
+    yield stock
+    stock.close()
+
+
 @pytest.fixture
-def versioned(s3: Any, bucket: str) -> str:
+def bucket(buckets: Stock) -> str:
+    """A new, empty bucket."""
+    return buckets.take()
+
+
+@pytest.fixture(scope="session")
+def versioned_buckets(s3: Any) -> Iterator[Stock]:
+    def make() -> str:
+        name = new_bucket(s3)
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    stock = Stock(make)
+    yield stock
+    stock.close()
+
+
+@pytest.fixture
+def versioned(versioned_buckets: Stock) -> str:
     """A new bucket with versioning enabled."""
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    return bucket
+    return versioned_buckets.take()
+
+
+@pytest.fixture(scope="session")
+def open_buckets(s3: Any) -> Iterator[Stock]:
+    def make() -> str:
+        name = new_bucket(s3, ObjectOwnership="ObjectWriter")
+        s3.delete_public_access_block(Bucket=name)
+        return name
+
+    stock = Stock(make)
+    yield stock
+    stock.close()
+
+
+@pytest.fixture
+def open_bucket(open_buckets: Stock) -> str:
+    """A new bucket that may be opened to everybody, and whose ACLs count."""
+    return open_buckets.take()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -15,15 +15,6 @@ LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
 EC2 = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
 
 
-@pytest.fixture
-def open_bucket(s3: Any) -> str:
-    """A bucket whose ACLs are enabled, public ones too."""
-    name = f"test-{uuid.uuid4().hex[:20]}"
-    s3.create_bucket(Bucket=name, ObjectOwnership="ObjectWriter")
-    s3.delete_public_access_block(Bucket=name)
-    return name
-
-
 def owner_id(s3: Any) -> str:
     return str(s3.list_buckets()["Owner"]["ID"])
 

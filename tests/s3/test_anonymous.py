@@ -24,15 +24,6 @@ def nobody(store: Store) -> Iterator[Any]:
     client.close()
 
 
-@pytest.fixture
-def open_bucket(s3: Any) -> str:
-    """A bucket whose ACLs are enabled, public ones too."""
-    name = f"test-{uuid.uuid4().hex[:20]}"
-    s3.create_bucket(Bucket=name, ObjectOwnership="ObjectWriter")
-    s3.delete_public_access_block(Bucket=name)
-    return name
-
-
 def allow(s3: Any, bucket: str, *actions: str, **more: Any) -> None:
     statement = {
         "Effect": "Allow", "Principal": "*", "Action": list(actions),
