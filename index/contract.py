@@ -301,7 +301,8 @@ class IndexReader(Protocol):
         self, bucket_id: bytes, start: str, below_rank: int | None, stop: str | None, limit: int
     ) -> list[ObjectVersion]:
         """Versions by key, newest first. From the key `start` on; when `below_rank` is given, of the key
-        `start` only the versions of a lower rank (0: none of them)."""
+        `start` only the versions of a lower rank (0: none of them). Their inline bytes may be left out, since
+        no listing shows them: what is to be read is looked up by `version`."""
 
     async def upload(self, bucket_id: bytes, key: str, upload_id: str) -> Upload | None: ...
 

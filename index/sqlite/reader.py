@@ -13,7 +13,7 @@ from index.sqlite.failures import translate
 from index.sqlite.neighbours import check_neighbours
 from index.sqlite.progress import read_position
 from index.sqlite.rows import open_listing
-from index.sqlite.versions import Versions
+from index.sqlite.versions import Versions, open_row
 from schemas.ids import NULL_VERSION
 from schemas.rows import Bucket, Configuration, Identity, ObjectVersion, Part, Upload, Usage
 
@@ -185,10 +185,7 @@ class SqliteReader:
             rows += self._range(
                 _VERSION_RANGES, bucket_id, start, below_rank is None, stop, limit - len(rows)
             )
-        try:
-            return [self._versions.open(bucket_id, key, rank, record) for key, rank, record in rows]
-        except sqlite3.Error as error:
-            raise translate(error, self._path) from error
+        return [open_row(bucket_id, key, rank, record) for key, rank, record in rows]
 
     async def upload(self, bucket_id: bytes, key: str, upload_id: str) -> Upload | None:
         found = self._rows(_UPLOAD, (bucket_id, key, upload_id))

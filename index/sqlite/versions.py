@@ -67,9 +67,7 @@ class Versions:
         self, bucket_id: bytes, key: str, rank: int, record: bytes, table: str = "objects"
     ) -> ObjectVersion:
         """The version of a record found under that key and rank. Raises IndexCorrupt."""
-        row = open_version(record, table, bucket_id, key)
-        if row.rank != rank or row.key != key:
-            raise damaged(table, bucket_id, key)
+        row = open_row(bucket_id, key, rank, record, table)
         return self.complete(bucket_id, row) if is_detached(record) else row
 
     def complete(self, bucket_id: bytes, row: ObjectVersion) -> ObjectVersion:
@@ -78,3 +76,11 @@ class Versions:
         if stored is None:
             raise damaged("object_payloads", bucket_id, row.key)
         return attach(row, open_payload(stored[0], bucket_id, row.key, row.rank))
+
+
+def open_row(bucket_id: bytes, key: str, rank: int, record: bytes, table: str = "objects") -> ObjectVersion:
+    """The same without a detached payload, which is not looked at."""
+    row = open_version(record, table, bucket_id, key)
+    if row.rank != rank or row.key != key:
+        raise damaged(table, bucket_id, key)
+    return row

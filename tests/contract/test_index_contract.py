@@ -113,6 +113,16 @@ def version(
     return msgspec.structs.replace(row, **changes)
 
 
+def bare(rows: list[ObjectVersion]) -> list[ObjectVersion]:
+    """Rows without inline bytes, which listings may leave out."""
+    return [
+        msgspec.structs.replace(
+            row, manifest=row.manifest and msgspec.structs.replace(row.manifest, inline=b"")
+        )
+        for row in rows
+    ]
+
+
 def marker(key: str, rank: int, nonce: bytes) -> ObjectVersion:
     return ObjectVersion(key, version_id(rank, nonce), rank, rank, rank, "a" * 64, delete_marker=True)
 
@@ -188,7 +198,7 @@ def test_a_version_comes_back_whole(run: Any, inline: bytes) -> None:
         assert await engine.reader.current(BUCKET, "k") == row
         assert await engine.reader.newest(BUCKET, "k") == row
         assert await engine.reader.version(BUCKET, "k", "null") == row
-        assert await engine.reader.list_versions(BUCKET, "", None, None, 9) == [row]
+        assert bare(await engine.reader.list_versions(BUCKET, "", None, None, 9)) == bare([row])
         assert [page async for page in engine.reader.all_versions()] == [[(BUCKET, row)]]
         state = (await engine.writer.load([KeyWant(BUCKET, "k")]))[0]
         assert state.head == row == state.null
@@ -215,7 +225,7 @@ def test_a_version_is_written_again_in_place(run: Any, inline: bytes) -> None:
             assert await engine.reader.current(BUCKET, "k") == rows[1]
             assert await engine.reader.newest(BUCKET, "k") == rows[1]
             assert await engine.reader.version(BUCKET, "k", old.version) == rows[0]
-            assert await engine.reader.list_versions(BUCKET, "", None, None, 9) == rows[::-1]
+            assert bare(await engine.reader.list_versions(BUCKET, "", None, None, 9)) == bare(rows[::-1])
             state = (await engine.writer.load([KeyWant(BUCKET, "k", old.version)]))[0]
             assert (state.head, state.target) == (rows[1], rows[0])
 
@@ -428,7 +438,7 @@ def test_writing_the_same_batch_again_changes_nothing(run: Any) -> None:
         ]
         for _ in range(2):
             await put(engine, *changes)
-        assert await engine.reader.list_versions(BUCKET, "", None, None, 9) == [row]
+        assert bare(await engine.reader.list_versions(BUCKET, "", None, None, 9)) == bare([row])
         assert len(await engine.reader.list_current(BUCKET, "", True, None, 9)) == 1
         assert await engine.reader.parts("u", 0, 9) == [part(3)]
         assert await engine.reader.buckets("", "", 9) == [bucket("bb")]

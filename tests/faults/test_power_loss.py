@@ -215,7 +215,8 @@ class Round:
             for row in page.versions:
                 data = None
                 if not row.delete_marker:
-                    data = b"".join([chunk async for chunk in store.reader.stream(row, 0, row.size)])
+                    whole = await store.reader.find(bucket, row.key, row.version)
+                    data = b"".join([chunk async for chunk in store.reader.stream(whole, 0, row.size)])
                     assert len(data) == row.size
                 found.setdefault((bucket.name, row.key), []).append(Version(row.version, data))
             await self._check_listing(store, bucket, found)

@@ -21,7 +21,7 @@ from index.sqlite.writer import SqliteWriter
 from schemas.errors import ConfigurationError, IndexCorrupt, StorageFull
 from schemas.events import OBJECT_VERSIONS
 from schemas.rows import ObjectVersion
-from tests.contract.test_index_contract import BUCKET, entry, head, version
+from tests.contract.test_index_contract import BUCKET, bare, entry, head, version
 
 
 def test_a_full_device_changes_nothing_and_the_index_goes_on(tmp_path: Path) -> None:
@@ -164,6 +164,28 @@ def test_readers_cannot_write(tmp_path: Path) -> None:
 
 async def _make(path: Path) -> None:
     await SqliteWriter(path).close()
+
+
+def test_a_page_of_versions_is_one_statement(tmp_path: Path) -> None:
+    """Whatever lies inline in its versions: a SELECT for each payload made a page of small objects take
+    more than twice as long as one of larger ones."""
+
+    async def body() -> None:
+        writer = SqliteWriter(tmp_path / "index.db")
+        rows = [version("k", rank, b"12345678", b"i" * (DETACH_BYTES + 1)) for rank in range(20, 0, -1)]
+        await writer.write(0, [PutVersion(BUCKET, row) for row in rows])
+        await writer.commit(OBJECT_VERSIONS, 0, 1, PendingFacts(0, 0, ()))
+        reader = SqliteReader(tmp_path / "index.db")
+        statements: list[str] = []
+        reader._connection.set_trace_callback(statements.append)
+        listed = await reader.list_versions(BUCKET, "", None, None, 1000)
+        assert len(statements) == 1
+        assert bare(listed) == bare(rows)
+        assert [await reader.version(BUCKET, row.key, row.version) for row in listed] == rows
+        reader.close()
+        await writer.close()
+
+    asyncio.run(body())
 
 
 def test_stored_rows_have_these_bytes() -> None:
