@@ -19,6 +19,7 @@ from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
     AS_WRITTEN,
+    BLOCK,
     GROUP,
     KEY_USE,
     LIMITS,
@@ -44,7 +45,7 @@ from schemas.rows import Identity
 
 KEPT_RIGHTS = 4096  # of an account's principals and sessions
 KEPT_SESSIONS = 4096
-_UNNAMED = (PROVIDER, LIMITS, KEY_USE)  # without a unique id
+_UNNAMED = (PROVIDER, LIMITS, KEY_USE, BLOCK)  # without a unique id
 NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[]}'
 
 
@@ -171,6 +172,7 @@ class Directory:
         self._owners: dict[str, str] = {}  # accounts by access key
         self._unique: dict[str, tuple[str, str, str]] = {}  # account, kind, row's name
         self._credentials: dict[str, Credential | None] = {}
+        self._blocks: dict[str, Entry] = {}  # public access blocks of accounts, by number
         self.limited = False  # whether any account or access key has limits
         self.account_limits: dict[str, Entry] = {}  # by number
         self.key_limits: dict[str, Entry] = {}  # by access key
@@ -193,6 +195,8 @@ class Directory:
                 self._learn(row, document)
             if row.kind == KEY_USE:
                 continue  # who may do what is as before
+            if row.kind == BLOCK:
+                self._block(row.account, table.get(row.name))
             if row.kind == LIMITS:
                 self._limit(row, table.get(row.name))
             account.seq = max(account.seq, row.seq)
@@ -218,6 +222,12 @@ class Directory:
             self._emails.pop(document.email.lower(), None)
         elif row.kind not in _UNNAMED:
             self._unique.pop(document.unique_id, None)
+
+    def _block(self, number: str, entry: Entry | None) -> None:
+        if entry is None:
+            self._blocks.pop(number, None)
+        else:
+            self._blocks[number] = entry
 
     def _limit(self, row: Identity, entry: Entry | None) -> None:
         limits, name = (self.key_limits, row.name) if row.name else (self.account_limits, row.account)
@@ -249,6 +259,10 @@ class Directory:
     def number_of(self, canonical_id: str) -> str | None:
         """The number of the account of that canonical id."""
         return self._numbers.get(canonical_id)
+
+    def public_block(self, canonical_id: str) -> Entry | None:
+        """The public access block of the account of that canonical id, if it has one."""
+        return self._blocks.get(self._numbers.get(canonical_id, "")) if self._blocks else None
 
     def with_email(self, address: str) -> str | None:
         """The number of the account of that e-mail address, in whatever case it is written."""

@@ -108,7 +108,7 @@ async def check_acl(request: Request, bucket: Bucket, acl: Acl) -> None:
         named = request.headers.get(CANNED_HEADER, PRIVATE)
         if acl != owner_only(bucket.owner_id) or named not in (PRIVATE, BUCKET_OWNER_FULL_CONTROL):
             raise AccessControlListNotSupported()
-    elif is_public(acl) and (await public_access_block(reader, bucket)).block_public_acls:
+    elif is_public(acl) and (await public_access_block(request.services, bucket)).block_public_acls:
         raise AccessDenied(
             "Access Denied: public access control lists (ACLs) are prevented by the BlockPublicAcls setting "
             "in S3 Block Public Access."

@@ -59,7 +59,7 @@ def asked_acl(request: Request, controls: OwnershipControls) -> tuple[Grant, ...
     """The ACL that a new bucket is to have, None for the owner's alone.
 
     Raises InvalidBucketAclWithObjectOwnership where ACLs are disabled, and
-    InvalidBucketAclWithBlockPublicAccess for a public one where new buckets block those.
+    InvalidBucketAclWithBlockPublicAccess for a public one where new buckets or the account block those.
     """
     if ACL_HEADERS.isdisjoint(request.headers):
         return None
@@ -69,7 +69,9 @@ def asked_acl(request: Request, controls: OwnershipControls) -> tuple[Grant, ...
         return None
     if controls == ENFORCED:
         raise InvalidBucketAclWithObjectOwnership()
-    if is_public(acl) and request.services.new_buckets == "acls-disabled":
+    block = request.services.identities.directory.public_block(owner)
+    blocked = block is not None and block.document.block_public_acls
+    if is_public(acl) and (blocked or request.services.new_buckets == "acls-disabled"):
         raise InvalidBucketAclWithBlockPublicAccess()
     return acl
 

@@ -1,6 +1,6 @@
 """One S3 request and its answer, between the HTTP server and the handlers of operations."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,12 +21,13 @@ from gateway.throttle import Throttle
 from gateway.token_buckets import MEMORY_BYTES, TokenBuckets
 from ingest.payload import Payload
 from ingest.producer import Producer
+from query.bucket_rules import BucketRules
 from query.identities import FreshIdentities
 from query.reader import Reader
 from query.select.running import Queries
 from schemas.events import Origin
 from schemas.new_buckets import NewBuckets
-from schemas.rows import Grant, ObjectLock, ObjectVersion
+from schemas.rows import Bucket, Grant, ObjectLock, ObjectVersion
 
 UNSIGNED = Signed(None, "UNSIGNED-PAYLOAD")  # of a request that is not verified yet
 
@@ -58,6 +59,10 @@ class Services:
         self.key_uses = KeyUses(self.region)
         self.quotas = Quotas(self.reader, self.identities.directory)
         self.patience = Patience(self.pace.window)
+
+    def rules(self, bucket: Bucket) -> Awaitable[BucketRules]:
+        """What its owner has set about access to a bucket, and about public access in the whole account."""
+        return self.reader.rules(bucket, self.identities.directory.public_block(bucket.owner_id))
 
 
 class Deleted(NamedTuple):

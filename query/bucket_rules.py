@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from access.acl import owner_only
+from access.directory import Entry
 from access.evaluation.policy import Policy, compile_policy
 from access.grants import compile_grants, granted_to
 from access.identity import Principal
@@ -22,6 +23,7 @@ from schemas.configurations.public_access_block import (
     ALL_BLOCKED,
     PUBLIC_ACCESS_BLOCK,
     PublicAccessBlockConfiguration,
+    strictest,
 )
 from schemas.configurations.request_payment import REQUEST_PAYMENT
 from schemas.recent import Recent
@@ -66,17 +68,24 @@ class RulesOfBuckets:
         self._read = configurations.get
         self._kept: Recent[tuple[object, ...], BucketRules] = Recent(KEPT_RULES)
 
-    async def of(self, bucket: Bucket) -> BucketRules:
-        """The rules of a bucket as of that row."""
+    async def of(self, bucket: Bucket, account: Entry | None = None) -> BucketRules:
+        """The rules of a bucket as of that row.
+
+        account: the public access block of its owner's account, which counts as well"""
         configured = bucket.configurations
-        name = (bucket.bucket_id, *(configured[kind].seq if kind in configured else 0 for kind in _KINDS))
+        seq = 0 if account is None else account.seq
+        name = (
+            bucket.bucket_id,
+            seq,
+            *(configured[kind].seq if kind in configured else 0 for kind in _KINDS),
+        )
         kept = self._kept.get(name)
         if kept is None:
-            kept = await self._rules(bucket)
+            kept = await self._rules(bucket, account)
             self._kept.put(name, kept)
         return kept
 
-    async def _rules(self, bucket: Bucket) -> BucketRules:
+    async def _rules(self, bucket: Bucket, account: Entry | None) -> BucketRules:
         policies: tuple[Policy, ...] = ()
         public = False
         policy = await self._read(bucket, POLICY)
@@ -85,6 +94,8 @@ class RulesOfBuckets:
             public = is_public(msgspec.json.decode(policy.text))
         grants = await self._read(bucket, GRANTS)
         block = await self._read(bucket, PUBLIC_ACCESS_BLOCK) or ALL_BLOCKED
+        if account is not None:
+            block = strictest(block, account.document)
         controls = await self._read(bucket, OWNERSHIP_CONTROLS) or ENFORCED
         acl = await self._read(bucket, ACL)
         payment = await self._read(bucket, REQUEST_PAYMENT)

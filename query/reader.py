@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from access.directory import Entry
 from blobs.contract import BlobStore, Lent
 from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory
@@ -84,9 +85,10 @@ class Reader:
             after = page[-1].name
         return found
 
-    def rules(self, bucket: Bucket) -> Coroutine[Any, Any, BucketRules]:
-        """What the bucket's owner has set about access, as of that row."""
-        return self._rules.of(bucket)
+    def rules(self, bucket: Bucket, account: Entry | None = None) -> Coroutine[Any, Any, BucketRules]:
+        """What the bucket's owner has set about access, as of that row; account: the public access block of
+        its account, if that is to count."""
+        return self._rules.of(bucket, account)
 
     def find(self, bucket: Bucket, key: str, version: str | None = None) -> Awaitable[ObjectVersion]:
         """The object of that key, or that version of it.

@@ -9,12 +9,14 @@ from typing import Literal
 
 import msgspec
 
+from schemas.configurations.public_access_block import PublicAccessBlockConfiguration
 from schemas.limits import Limits
 
 # Kinds of rows.
 ACCOUNT, USER, GROUP, ROLE = "account", "user", "group", "role"
 ACCESS_KEY, POLICY, PROVIDER = "key", "policy", "oidc-provider"
 KEY_USE = "key-use"  # of an access key, whose id is the row's name
+BLOCK = "public-access-block"  # of the account, under the name ""
 LIMITS = "limits"  # of an access key, whose id is the row's name; of the account under the name ""
 
 STORE = ""  # the account of what belongs to no account: that there are accounts, and which
@@ -147,8 +149,30 @@ class Provider(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.url.partition("://")[2]
 
 
-Document = Account | AccessKey | User | Group | Role | Policy | Provider | Limits | KeyUse
-Kind = Literal["account", "key", "user", "group", "role", "policy", "oidc-provider", "limits", "key-use"]
+Document = (
+    Account
+    | AccessKey
+    | User
+    | Group
+    | Role
+    | Policy
+    | Provider
+    | Limits
+    | KeyUse
+    | PublicAccessBlockConfiguration
+)
+Kind = Literal[
+    "account",
+    "key",
+    "user",
+    "group",
+    "role",
+    "policy",
+    "oidc-provider",
+    "limits",
+    "key-use",
+    "public-access-block",
+]
 
 TYPES: dict[str, type[msgspec.Struct]] = {
     ACCOUNT: Account,
@@ -160,5 +184,6 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     PROVIDER: Provider,
     LIMITS: Limits,
     KEY_USE: KeyUse,
+    BLOCK: PublicAccessBlockConfiguration,
 }
 AS_WRITTEN = frozenset({ACCOUNT, ACCESS_KEY, LIMITS, KEY_USE})  # kinds whose rows' names are no `row_name`

@@ -65,7 +65,7 @@ class Asking:
     async def of(cls, request: Request, bucket: Bucket) -> "Asking":
         services = request.services
         caller = services.callers.caller(request.principal)
-        return cls(request, caller, bucket, await services.reader.rules(bucket), request.key)
+        return cls(request, caller, bucket, await services.rules(bucket), request.key)
 
     def about(self, key: str, version: str | None) -> "Asking":
         """The same about another key of the bucket, or a version of it."""

@@ -31,7 +31,7 @@ async def set_policy(services: Services, bucket: Bucket, body: bytes, origin: Or
     except UnicodeDecodeError:
         raise MalformedPolicy() from None
     public = is_public(read_bucket_policy(text, bucket.name))
-    if public and (await public_access_block(services.reader, bucket)).block_public_policy:
+    if public and (await public_access_block(services, bucket)).block_public_policy:
         raise AccessDenied(
             "Access Denied: public policies are prevented by the BlockPublicPolicy setting in S3 Block "
             "Public Access."

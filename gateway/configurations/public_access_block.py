@@ -1,13 +1,13 @@
 """Public access block. A new bucket has all four switches on, as in AWS."""
 
 from gateway.configurations.resource import put, xml_answer
-from gateway.request import Request, Response
+from gateway.request import Request, Response, Services
 from gateway.xml_structs import write_struct
-from query.reader import Reader
 from schemas.configurations.public_access_block import (
     NOTHING_BLOCKED,
     PUBLIC_ACCESS_BLOCK,
     PublicAccessBlockConfiguration,
+    strictest,
 )
 from schemas.errors import MalformedXML, NoSuchPublicAccessBlock
 from schemas.rows import Bucket
@@ -21,22 +21,18 @@ def check(configuration: PublicAccessBlockConfiguration) -> None:
         raise MalformedXML()
 
 
-async def public_access_block(reader: Reader, bucket: Bucket) -> PublicAccessBlockConfiguration:
-    """What is blocked in the bucket."""
-    return (await reader.rules(bucket)).block
+async def public_access_block(services: Services, bucket: Bucket) -> PublicAccessBlockConfiguration:
+    """What is blocked in the bucket, by its own block or its account's."""
+    return (await services.rules(bucket)).block
 
 
 async def get_public_access_block(request: Request) -> Response:
-    """GetPublicAccessBlock: all four switches."""
+    """GetPublicAccessBlock: all four switches of the bucket's own block."""
     reader = request.services.reader
-    found = await public_access_block(reader, await reader.bucket(request.bucket))
+    found = (await reader.rules(await reader.bucket(request.bucket))).block
     if found == NOTHING_BLOCKED:
         raise NoSuchPublicAccessBlock(BucketName=request.bucket)
-    every = PublicAccessBlockConfiguration(
-        bool(found.block_public_acls), bool(found.ignore_public_acls), bool(found.block_public_policy),
-        bool(found.restrict_public_buckets),
-    )  # fmt: skip
-    return xml_answer(ROOT, write_struct(every))
+    return xml_answer(ROOT, write_struct(strictest(found, NOTHING_BLOCKED)))
 
 
 async def delete_public_access_block(request: Request) -> Response:

@@ -12,6 +12,7 @@ from schemas.errors import DeleteConflict, EntityAlreadyExists, InvalidInput, No
 from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
+    BLOCK,
     GROUP,
     KEY_USE,
     LIMITS,
@@ -83,7 +84,7 @@ def delete_account(call: Call) -> Changes:
             )
     rest = tuple(
         call.set(kind, name, None, number)
-        for kind in (ACCESS_KEY, KEY_USE, LIMITS)
+        for kind in (ACCESS_KEY, BLOCK, KEY_USE, LIMITS)
         for name in held.tables[kind]
     )
     return Changes((call.set(ACCOUNT, "", None, number), *rest), {}, (STORE,))

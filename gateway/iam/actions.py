@@ -42,7 +42,7 @@ from gateway.iam.subjects import (
     user_of_key,
 )
 
-Service = Literal["iam", "sts"]
+Service = Literal["iam", "sts", "s3"]
 Do = Callable[[Call], Result | Changes | Configuring | Reading]
 Performed = tuple[Do, Subjects]
 ABOUT: dict[str, Subjects] = {

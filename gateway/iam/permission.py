@@ -48,7 +48,7 @@ def authorize(action: Action, call: Call, callers: Callers, region: str) -> None
         return
     principal = call.principal
     of_token = principal.session is not None and principal.kind != "role"
-    if of_token and call.action not in OF_TOKENS:
+    if of_token and action.service != "s3" and call.action not in OF_TOKENS:
         raise AccessDenied(
             f"User: {principal.arn} is not authorized to perform: {action.service}:{call.action} with the "
             "credentials of a session that no second factor was asked for"

@@ -29,6 +29,7 @@ from gateway.rest.models import CreateBucketRequest, GrantRequest, VersioningReq
 from gateway.rest.problem import INVALID_PARAMETER, METHOD_NOT_ALLOWED, NOT_FOUND, problem
 from gateway.rest.schema import ERRORS, openapi
 from gateway.roles import BOTH, Roles
+from gateway.s3_control import CONTROL_PATH, METHODS, ControlPort
 from schemas.audit import LookUp
 
 
@@ -79,6 +80,9 @@ def create_app(
     _add_documentation(app, document)
     keys = KmsPort(services, services.identities.directory)
     queries = QueryPort(services, services.identities.directory)
+    app.add_route(
+        CONTROL_PATH, ControlPort(services, signatures).answer, methods=METHODS, include_in_schema=False
+    )
     app.add_route("/", _by_target(keys, queries), methods=["POST"], include_in_schema=False)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _no_route)

@@ -18,4 +18,13 @@ class PublicAccessBlockConfiguration(msgspec.Struct, frozen=True, rename="pascal
 ALL_BLOCKED = PublicAccessBlockConfiguration(True, True, True, True)
 NOTHING_BLOCKED = PublicAccessBlockConfiguration()
 
+
+def strictest(
+    one: PublicAccessBlockConfiguration, other: PublicAccessBlockConfiguration
+) -> PublicAccessBlockConfiguration:
+    """What is blocked where either blocks it, as AWS has it of a bucket's and its account's."""
+    pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
+    return PublicAccessBlockConfiguration(*(bool(mine or theirs) for mine, theirs in pairs))
+
+
 PUBLIC_ACCESS_BLOCK = Kind("public-access-block", PublicAccessBlockConfiguration)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from index.contract import FIRST_PLACE
 from schemas.configurations.documents import decode_document, encode_document
+from schemas.configurations.public_access_block import PublicAccessBlockConfiguration
 from schemas.events import POLICIES, IdentitiesChange, IdentityChange, decode_event, encode_event
 from schemas.identities import (
     TYPES,
@@ -167,6 +168,10 @@ DOCUMENTS = {
         + b"ab" * 20 + b'"]}',
     ),
     "key-use": (KeyUse(7, "s3", "us-east-1"), b'{"used_at":7,"service":"s3","region":"us-east-1"}'),
+    "public-access-block": (
+        PublicAccessBlockConfiguration(True, restrict_public_buckets=False),
+        b'{"BlockPublicAcls":true,"RestrictPublicBuckets":false}',
+    ),
     "limits": (Limits(500, download=9), b'{"requests":500,"download":9}'),
 }  # fmt: skip
 
