@@ -57,7 +57,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _plan(replicated: bool) -> Plan:
-    ports = free_ports(10)
+    ports = free_ports(11)
     copies = 3 if replicated else 1
     return Plan(
         kafka_ports=tuple(ports[:copies]),
@@ -66,6 +66,7 @@ def _plan(replicated: bool) -> Plan:
         storage_port=ports[4],
         zone_ports=tuple(ports[5:8]),
         gateway_ports=(ports[8],),
+        auditor_port=ports[10],
         workers=1,
     )
 

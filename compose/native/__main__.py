@@ -60,6 +60,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
             storage_port=base + 5,
             zone_ports=(base + 8, base + 9, base + 10),
             gateway_ports=(base + 12, base + 14),
+            auditor_port=base + 16,
         )
     gateways = () if arguments.services_only else plan.gateway_ports
     return replace(plan, cassandra_nodes=arguments.nodes, gateway_ports=gateways)

@@ -22,6 +22,7 @@ class Plan:
     zone_ports      one a zone
     cassandra_port  CQL on 127.0.0.1, 127.0.0.2, …; `storage_port` is the nodes' own
     gateway_ports   S3, one a gateway, each with its API on the port after it; none: services alone
+    auditor_port    where gateways look requests up in the audit trail
     """
 
     kafka_ports: tuple[int, ...] = (9092, 9093, 9094)
@@ -30,6 +31,7 @@ class Plan:
     storage_port: int = 7000
     zone_ports: tuple[int, ...] = (9101, 9102, 9103)
     gateway_ports: tuple[int, ...] = (9000, 9010)
+    auditor_port: int = 9012
     workers: int = 2
     kafka_heap_mib: int = 384
     cassandra_heap_mib: int = 768
@@ -69,6 +71,7 @@ class NativeCluster:
             self.zones.zones,
             list(plan.gateway_ports),
             plan.workers,
+            plan.auditor_port,
         )
         self.gateway_ports = plan.gateway_ports
 

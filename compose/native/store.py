@@ -14,7 +14,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PREPARE_SECONDS = 120
 ASK_SECONDS = 2.0
 FIRST_WORKER = "materializer,housekeeper,auditor,collector,access-logger"  # it does what only one should do
-AUDITOR_OFFSET = 2  # of the auditor's port, from the last gateway's for S3: behind the two of that gateway
 OTHER_WORKERS = "materializer,housekeeper"
 REPLICATED = 3  # brokers and nodes from which on everything is kept three times
 PREPARATIONS = (("topics", "create"), ("schema", "migrate"))
@@ -24,6 +23,7 @@ class NativeStore:
     """Gateways with both roles, and workers. Their configuration and keys are in the state folder.
 
     gateway_ports  for each gateway its port for S3; the next one is that of the API
+    auditor_port   of the first worker, which is the auditor
     """
 
     def __init__(
@@ -35,9 +35,10 @@ class NativeStore:
         zones: list[Zone],
         gateway_ports: list[int],
         workers: int,
+        auditor_port: int,
     ) -> None:
         self.config = folder / "strandline.toml"
-        auditor = f"127.0.0.1:{gateway_ports[-1] + AUDITOR_OFFSET}"
+        auditor = f"127.0.0.1:{auditor_port}"
         self._text = configuration(folder / "keys", brokers, contact_points, cql_port, zones, auditor)
         environment = {"STRANDLINE_CONFIG": str(self.config)}
         strandline = [sys.executable, "-m", "strandline"]

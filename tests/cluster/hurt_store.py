@@ -78,6 +78,7 @@ class HurtStore:
             for (name, port), to in zip(links.items(), targets, strict=False)
         ]
         self._keys = folder / "keys"
+        (self._auditor_port,) = free_ports(1)
         self._ports = [port for _ in range(GATEWAYS) for port in _two_in_a_row()]
         self._front, self._back = (self._side(folder / side, side) for side in SIDES)
         self.gateways, self.workers = self._front.gateways, self._back.workers[:WORKERS]
@@ -97,7 +98,9 @@ class HurtStore:
         cql_port = next(iter(links.cassandra.values()), self.cassandra.port)
         gateways = self._ports[::2] if side == "gateways" else []
         points = self.cassandra.contact_points
-        return NativeStore(folder, brokers, points, cql_port, zones, gateways, WORKERS + 1)
+        return NativeStore(
+            folder, brokers, points, cql_port, zones, gateways, WORKERS + 1, self._auditor_port
+        )
 
     @property
     def services(self) -> list[Process]:

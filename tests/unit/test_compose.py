@@ -13,6 +13,7 @@ import yaml
 from compose.gateway import FILE, nginx_conf
 from compose.native import cassandra, minio
 from compose.native.kafka import CLUSTER_ID, PROPERTIES, replication
+from compose.native.store import NativeStore
 from strandline.load_settings import load_settings
 
 COMPOSE = Path(__file__).parents[2] / "compose"
@@ -95,6 +96,17 @@ def test_the_roles_read_a_configuration_that_fits_the_services(monkeypatch: pyte
     assert {(zone.access_key, zone.secret_key.get_secret_value()) for zone in cluster.zones} == {
         (minio.ACCESS_KEY, minio.SECRET_KEY)
     }
+
+
+def test_the_native_auditor_is_where_the_native_gateways_ask(tmp_path: Path) -> None:
+    """Without a gateway, too: a folder may have workers alone."""
+    for gateway_ports in ([], [1]):
+        store = NativeStore(
+            tmp_path, [], [], 1, [minio.Zone("a", "http://127.0.0.1:1")], gateway_ports, 2, 4711
+        )
+        assert store.workers[0]._command[-2:] == ["--worker-listen", "127.0.0.1:4711"]
+        assert "--worker-listen" not in store.workers[1]._command
+        assert 'endpoint = "http://127.0.0.1:4711"' in store._text
 
 
 def test_nginx_conf_is_current() -> None:
