@@ -93,6 +93,29 @@ def test_aioboto3(store: Store, bucket: str, record_property: Record) -> None:
     record_property("version", program(str(PYTHON), "aioboto3_many.py", store, bucket))
 
 
+@python
+@pytest.mark.client(
+    "AWS Common Runtime (Python)", "32 MiB in parts and ranges side by side, each checksum as a trailer"
+)
+def test_aws_common_runtime(store: Store, bucket: str, record_property: Record) -> None:
+    record_property("version", program(str(PYTHON), "crt_transfers.py", store, bucket))
+
+
+@python
+@pytest.mark.client(
+    "obstore (Rust's object_store)",
+    "attributes, tags, conditional writes and copies, parts, ranges, signed URLs, deletion of all",
+)
+def test_obstore(store: Store, bucket: str, record_property: Record) -> None:
+    record_property("version", program(str(PYTHON), "obstore_conditions.py", store, bucket))
+
+
+@python
+@pytest.mark.client("Delta Lake", "24 commits by 8 writers side by side, compacted, rows deleted, vacuumed")
+def test_delta_lake(store: Store, bucket: str, record_property: Record) -> None:
+    record_property("version", program(str(PYTHON), "delta_lake_commits.py", store, bucket))
+
+
 @pytest.mark.skipif(
     not NODE_MODULES.exists() or shutil.which("node") is None, reason="the SDK for Node is not installed"
 )
