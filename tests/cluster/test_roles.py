@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 from minio import Minio
 
 from index.cassandra.schema import SCHEMA_VERSION
 from tests.cluster.server import ClusterServer, client
 from tests.cluster.services import Cassandra, Kafka, Zones
+from tests.iam.conftest import Site
+from tests.iam.s3_control import control, local_names
+from tests.iam.test_permissions import User, document
 from tests.s3.links import Links, use
 from tests.server import strandline
 
@@ -194,6 +198,50 @@ def test_a_link_for_one_use_lets_one_request_through_on_whatever_gateway(
         for gateway in queries:
             gateway.workers = []
             assert gateway.stop() == 0, gateway.log_tail()
+    assert prepared.stop() == 0, prepared.log_tail()
+
+
+def test_a_gateway_that_only_reads_tells_of_keys_and_goes_by_the_account_s_block(
+    prepared: ClusterServer, tmp_path: Path, kafka: Kafka, cassandra: Cassandra, zones: Zones,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    query = beside(prepared, tmp_path / "query", kafka, cassandra, zones, roles="query")
+    query.environment["STRANDLINE_KEY_USE_SECONDS"] = "1"
+    site = Site(prepared)
+    try:
+        for gateway in (prepared, query):
+            gateway.start()
+        iam = site.client("iam", site.root)
+        user = User(site, iam)
+        reader = Site(query).client("s3", user.keys)
+        limit = time.monotonic() + WAIT_SECONDS
+        while (
+            "LastUsedDate" not in iam.get_access_key_last_used(AccessKeyId=user.keys[0])["AccessKeyLastUsed"]
+        ):
+            assert time.monotonic() < limit, query.log_tail()
+            with pytest.raises(ClientError, match="AccessDenied"):
+                reader.list_buckets()
+            time.sleep(0.2)
+
+        s3, number = (
+            site.client("s3", site.root),
+            site.client("sts", site.root).get_caller_identity()["Account"],
+        )
+        s3.create_bucket(Bucket="open")
+        s3.delete_public_access_block(Bucket="open")
+        s3.put_object(Bucket="open", Key="k", Body=b"v")
+        everybody = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::open/*"}
+        s3.put_bucket_policy(Bucket="open", Policy=document(everybody))
+        assert urllib3.request("GET", f"{query.endpoint}/open/k").data == b"v"
+        local_names(monkeypatch)
+        block = {"RestrictPublicBuckets": True}
+        control(site, site.root).put_public_access_block(
+            AccountId=number, PublicAccessBlockConfiguration=block
+        )
+        assert urllib3.request("GET", f"{query.endpoint}/open/k").status == 403
+    finally:
+        query.workers = []
+        assert query.stop() == 0, query.log_tail()
     assert prepared.stop() == 0, prepared.log_tail()
 
 

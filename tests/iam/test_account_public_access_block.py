@@ -1,18 +1,16 @@
 """The public access block of a whole account (S3 Control), which counts together with each bucket's own."""
 
 import json
-import socket
 import uuid
 from typing import Any
 
-import boto3
 import pytest
 import urllib3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.iam.accounts import Account, new_account
-from tests.iam.conftest import REGION, Keys, Site
+from tests.iam.conftest import Site
+from tests.iam.s3_control import control, local_names
 from tests.iam.test_iam import refused
 from tests.iam.test_permissions import User, allow
 
@@ -23,22 +21,7 @@ DENIED = ("AccessDenied", 403)
 
 @pytest.fixture(autouse=True)
 def _names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients of S3 Control put the account's number before the host's name."""
-    resolve = socket.getaddrinfo
-
-    def resolved(host: Any, *more: Any, **named: Any) -> Any:
-        return resolve("127.0.0.1" if str(host).endswith(".localhost") else host, *more, **named)
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
-
-
-def control(site: Site, keys: Keys) -> Any:
-    return boto3.client(
-        "s3control", endpoint_url=f"http://localhost:{site.server.api_port}", region_name=REGION,
-        aws_access_key_id=keys[0], aws_secret_access_key=keys[1],
-        aws_session_token=keys[2] if len(keys) > 2 else None,
-        config=Config(retries={"total_max_attempts": 1}, proxies={}),
-    )  # fmt: skip
+    local_names(monkeypatch)
 
 
 @pytest.fixture
