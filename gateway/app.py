@@ -122,7 +122,7 @@ class Application:
                 handler = self._admit(request)
                 self._used[request.principal.access_key] = started
                 if self._accounts.limited:
-                    await limit_caller(request)
+                    await limit_caller(request, request.principal.access_key)
                 bucket = self._known(request.bucket)
                 if not needs_no_asking(request.principal, bucket, request.operation):
                     handler = await authorize(request, handler)

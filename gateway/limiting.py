@@ -19,12 +19,13 @@ from schemas.rows import Bucket
 PATIENCE = 2 * SECOND  # nanoseconds; a request whose bytes would have to wait longer is refused
 
 
-async def limit_caller(request: Request) -> None:
-    """Hold a request to the limits of who signed it. Raises RateLimited."""
+async def limit_caller(request: Request, access_key: str) -> None:
+    """Hold a request to the limits of its caller's account, and of the access key that it was signed with, or
+    its bearer token was. Raises RateLimited."""
     directory = request.services.identities.directory
     principal = request.principal
-    session = principal.session
-    access_key = principal.access_key if session is None else session.parent
+    if principal.session is not None:
+        access_key = principal.session.parent
     held = []
     if (found := directory.key_limits.get(access_key)) is not None:
         held.append((f"the access key {access_key}", found))

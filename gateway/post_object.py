@@ -69,7 +69,7 @@ async def post_object(request: Request) -> Response:
         policy.check({**fields, "bucket": request.bucket}, time.time())
     bucket = await services.reader.bucket(request.bucket)
     headers = object_headers(fields)
-    await limit_caller(request)
+    await limit_caller(request, request.principal.access_key)
     await _authorize(request, fields, headers)
     await limit_bucket(request, bucket)
     check_unbuilt(headers)

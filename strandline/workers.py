@@ -48,7 +48,11 @@ class Workers:
     async def start(self) -> None:
         """Start all of them; returns when every one listens. Raises ConfigurationError."""
         spawning = [self._start(number) for number in range(self._settings.worker_count)]
-        outcomes = await asyncio.gather(*spawning, return_exceptions=True)
+        try:
+            outcomes = await asyncio.gather(*spawning, return_exceptions=True)
+        except asyncio.CancelledError:
+            await self._stop_all()  # those that listen already answer what they have begun
+            raise
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 await self._stop_all()
@@ -114,6 +118,8 @@ class Workers:
         except TimeoutError:
             await _kill(process)
             raise ConfigurationError(f"worker {number} was not ready within {START_SECONDS:.0f} s") from None
+        except asyncio.CancelledError:
+            raise  # whoever cancels stops it with the others: it may listen already
         except BaseException:
             await _kill(process)
             raise

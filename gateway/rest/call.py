@@ -99,7 +99,7 @@ def calling(operation: str) -> Callable[[Request], Awaitable[Call]]:
         call = _authenticated(request, stands_for(operation, request))
         asked = call.asked
         if call.services.identities.directory.limited:
-            await limit_caller(asked)
+            await limit_caller(asked, call.progress.access_key)
         # A new bucket's name stands in the body: its route asks.
         reading = None if operation == "CreateBucket" else await ask(asked)
         bucket = call.reader.remembered_bucket(asked.bucket)

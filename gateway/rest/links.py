@@ -108,7 +108,7 @@ async def delete_link(call: Revokes, bucket: str, link_id: str) -> Response:
 async def _require(call: Call, operation: str, key: str = "") -> None:
     """Raises what `ask` raises unless the caller may do that S3 operation."""
     if call.services.identities.directory.limited:
-        await limit_caller(call.asked)
+        await limit_caller(call.asked, call.progress.access_key)
     asked = replace(call.asked, operation=operation, key=key, query={})
     await ask(asked)
 

@@ -14,6 +14,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from access.identity import Credential, Principal
+from access.tokens import issue_token
 from tests.iam.accounts import Account, new_account, told
 from tests.iam.conftest import REGION, Keys, Site
 from tests.iam.test_iam import refused
@@ -116,6 +118,20 @@ def test_a_key_is_limited_and_the_sessions_that_it_asks_for(
     assert all(account.s3.head_bucket(Bucket=bucket) for _ in range(10))  # others are not concerned
     account.iam.delete_access_key(UserName=user.name, AccessKeyId=user.keys[0])
     assert ask(site, "GET", f"/keys/{user.keys[0]}/limits").status == 404
+
+
+def test_a_bearer_token_counts_with_its_key(site: Site, account: Account, bucket: str) -> None:
+    user = User(site, account.iam, allow("s3:*"))
+    owner = account.s3.list_buckets()["Owner"]["ID"]
+    token = issue_token(Credential(*user.keys[:2], Principal(owner, "")), time.time(), 60)
+    limit(site, f"/keys/{user.keys[0]}", requests_per_second=1)
+    url = f"http://127.0.0.1:{site.server.api_port}/buckets/{bucket}/objects"
+    answers = [
+        urllib3.request("GET", url, headers={"authorization": f"Bearer {token}"}, retries=False)
+        for _ in range(3)
+    ]
+    assert [answer.status for answer in answers] == [200, 503, 503]
+    assert user.keys[0] in answers[1].json()["detail"]
 
 
 def test_a_bucket_is_limited_whoever_asks_and_strangers_do_not_count(

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.processes import children, command_line
-from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, clean_environment, free_port
+from tests.s3.raw import Raw
+from tests.server import ACCESS_KEY, ROOT, SECRET_KEY, Server, clean_environment, free_port
 
 pytestmark = pytest.mark.embedded
 
@@ -46,3 +47,19 @@ def test_sigterm_while_workers_start(tmp_path: Path, send: Callable[[int, int], 
     assert "Traceback" not in told
     assert "ERROR" not in told
     assert "strandline:" not in told
+
+
+def test_what_was_answered_before_all_workers_listened_is_audited(tmp_path: Path) -> None:
+    """The first workers serve while the others start; stopped then, they drain as they would later."""
+    server = Server(tmp_path / "data", tmp_path / "log", "--workers", "6")
+    server.start()
+    try:
+        with Raw(server.endpoint, ACCESS_KEY, SECRET_KEY) as sender:
+            answers = [sender.send("GET", "/") for _ in range(10)]
+            assert server.stop() == 0, server.log_tail()
+    finally:
+        server.kill()
+    trail = "".join(path.read_text() for path in (tmp_path / "data" / "audit").iterdir() if path.is_file())
+    assert [answer.status for answer in answers] == [200] * 10
+    assert all(answer.headers["x-amz-request-id"] in trail for answer in answers)
+    assert "ERROR" not in server.log_tail()
