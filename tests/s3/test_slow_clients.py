@@ -78,7 +78,9 @@ def trickle(connection: http.client.HTTPConnection, piece: int, pause: float) ->
 def given_up(server: Server, operation: str) -> bool:
     """Whether the audit trail says so of any such request."""
     lines = [
-        line for path in (server.data_dir / "audit").iterdir() for line in path.read_bytes().splitlines()
+        line
+        for path in (server.data_dir / "audit").glob("audit-*.jsonl")
+        for line in path.read_bytes().splitlines()
     ]
     return any(b"RequestTimeout" in line and operation.encode() in line for line in lines)
 

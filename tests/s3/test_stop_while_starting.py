@@ -59,7 +59,7 @@ def test_what_was_answered_before_all_workers_listened_is_audited(tmp_path: Path
             assert server.stop() == 0, server.log_tail()
     finally:
         server.kill()
-    trail = "".join(path.read_text() for path in (tmp_path / "data" / "audit").iterdir() if path.is_file())
+    trail = "".join(path.read_text() for path in (tmp_path / "data" / "audit").glob("audit-*.jsonl"))
     assert [answer.status for answer in answers] == [200] * 10
     assert all(answer.headers["x-amz-request-id"] in trail for answer in answers)
     assert "ERROR" not in server.log_tail()

@@ -142,7 +142,7 @@ class NoBuckets:
     async def find(self, bucket: Any, key: str, version: str | None) -> Any:
         raise NoSuchKey(key)
 
-    async def rules(self, bucket: Any) -> BucketRules:
+    async def rules(self, bucket: Any, _of_account: Any) -> BucketRules:
         return BucketRules((), {}, False, owner_only(OWNER), "BucketOwnerEnforced", ALL_BLOCKED, False)
 
 
@@ -164,6 +164,7 @@ def serve(
                 limited=False,
                 root=SimpleNamespace(principal=CREDENTIAL.principal),
                 number_of={OWNER: "1" * 12}.get,
+                public_block=lambda owner: None,
             ),
         )
         services = Services(None, reader, identities, domains=domains, pace=pace, kms=None)  # type: ignore[arg-type]
