@@ -19,9 +19,9 @@ from schemas.manifest import Extent
 class BlockWriter:
     """Writes one extent (see blobs.contract.BlobWriter).
 
-    One block is on its way to the zones while the next one fills: with the slices' plaintext that is about
-    11 MiB of memory, whatever the sender and the zones do. `finish` returns when every block is durable in
-    all its zones, or in enough of them and the rest is noted for repair.
+    One block is on its way to the zones while the next one is sealed and a third begins to fill: with the
+    slices' plaintext that is about 15 MiB of memory, whatever the sender and the zones do. `finish` returns
+    when every block is durable in all its zones, or in enough of them and the rest is noted for repair.
     """
 
     def __init__(

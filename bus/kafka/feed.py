@@ -51,6 +51,7 @@ class KafkaFeed:
         self.ended = False
         self.done: int | None = None  # everything below is done with
         self.paused = False
+        self.stopped = False  # by the client, since the log does not have the offset where it stood
         self.reading = 0  # the beginning that the thread reads for
 
     def begin(self, offset: int) -> None:

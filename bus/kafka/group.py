@@ -130,7 +130,7 @@ class KafkaGroup:
                 continue
             try:
                 if offset is not None:
-                    self._consumer.seek(TopicPartition(*feed.key, offset))
+                    self._read_from(feed, offset)
                     feed.reading = begun
                 self._consumer.resume([TopicPartition(*feed.key)])
                 feed.paused = False
@@ -139,6 +139,15 @@ class KafkaGroup:
                 log.info("%s/%d cannot be read yet: %s", *feed.key, error.args[0].str())
                 again.append((feed, offset, begun))
         self._asked.extend(again)
+
+    def _read_from(self, feed: KafkaFeed, offset: int) -> None:
+        if not feed.stopped:
+            self._consumer.seek(TopicPartition(*feed.key, offset))
+            return
+        # librdkafka never fetches again, wherever one seeks, what it stopped for an offset out of range.
+        self._consumer.incremental_unassign([TopicPartition(*feed.key)])
+        self._consumer.incremental_assign([TopicPartition(*feed.key, offset)])
+        feed.stopped = False
 
     def _deliver(self, messages: list[Message]) -> None:
         found: dict[KafkaFeed, list[Record]] = {}
@@ -159,7 +168,10 @@ class KafkaGroup:
 
     def _report(self, feed: KafkaFeed | None, error: KafkaError | None) -> None:
         assert error is not None
-        if error.code() == KafkaError._AUTO_OFFSET_RESET and feed is not None and feed.reading:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and feed is not None:
+            feed.stopped = True
+            if not feed.reading:
+                return  # the offset it stood at was nobody's wish
             what = (
                 f"the log {feed.topic}/{feed.partition} does not have the offset to go on from: {error.str()}"
             )
@@ -169,7 +181,8 @@ class KafkaGroup:
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Take the partitions, unread: where to begin is for the feed to say. They stand at a plain offset
-        meanwhile: one that the brokers have to be asked for could come after the feed's, and replace it."""
+        meanwhile: one that the brokers have to be asked for could come after the feed's, and replace it.
+        Where the log begins later, a fetch that the pause is too late for stops it (see `_read_from`)."""
         for place in places:
             place.offset = 0
         consumer.incremental_assign(places)

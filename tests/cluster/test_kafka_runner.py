@@ -8,10 +8,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 import bus.kafka.feed
 import processors.runner
 from bus.kafka import KafkaLogReader
+from bus.kafka.feed import KafkaFeed
 from index.contract import PendingFacts
 from index.sqlite.writer import SqliteWriter
 from schemas.errors import LogError, ServiceUnavailable, StorageFull, StrandlineError
@@ -219,6 +221,45 @@ def test_a_log_without_the_next_event_stops_its_partition(store: Store) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
     asyncio.run(main())
+
+
+def test_a_log_that_begins_late_is_read_where_the_worker_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client may fetch a partition, just assigned, before it is told not to, from where no log is."""
+    begin = KafkaFeed.begin
+
+    def begin_late(feed: KafkaFeed, offset: int) -> None:
+        asyncio.get_running_loop().call_later(1.0, begin, feed, offset)
+
+    async def main() -> None:
+        gateway = await store.gateway(receipt_seconds=30)
+        worker = store.worker()
+        worker.start()
+        await everywhere(gateway, epoch(1))
+        await gateway.submit(OBJECT_VERSIONS, 0, encode_event(put("k", 1)))
+        await worker.close()
+        log = KafkaLogReader(store.connection, OBJECT_VERSIONS, 0)
+        assert log.drop_before(2) == 2
+        log.close()
+        monkeypatch.setattr("bus.kafka.group.Consumer", NeverPaused)
+        monkeypatch.setattr(KafkaFeed, "begin", begin_late)
+        worker = store.worker()
+        worker.start()
+        await gateway.submit(OBJECT_VERSIONS, 0, encode_event(put("k", 2)))
+        await worker.close()
+        assert not worker.runner.failures
+        assert await store.applied(OBJECT_VERSIONS, 0) == 3
+        await gateway.close()
+
+    asyncio.run(main())
+
+
+class NeverPaused(Consumer):
+    """A client that the request to pause reaches too late."""
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        pass
 
 
 def test_a_worker_that_hangs_and_comes_back_late_does_no_harm(store: Store) -> None:
