@@ -75,13 +75,15 @@ class KmsEnvelope:
         return self.kms(key.account).arn(key)
 
     def key_of(self, account: str, name: str | None) -> KmsKey:
-        """The key that is named, else the account's key of S3; one that encrypts."""
+        """The key that is named, else the account's key of S3, whatever its state: who may not use it does not
+        learn that. Raises KmsNotFound."""
         kms = self.kms(account)
-        return kms.usable(name) if name is not None else kms.usable(kms.key_of_s3().key_id)
+        return kms.find(name) if name is not None else kms.key_of_s3()
 
     def protect(self, key: KmsKey, place: Place, context: Mapping[str, str], bucket_key: bool) -> Protection:
-        """A new object key, and the record of it."""
+        """A new object key, and the record of it. Raises KmsDisabled, KmsInvalidState."""
         kms = self.kms(key.account)
+        kms.usable(key.key_id)  # a key of the bucket that is at hand asks no more
         object_key = os.urandom(OBJECT_KEY_BYTES)
         if bucket_key:
             secret = self._under_bucket_key(kms, key, place, context, object_key)

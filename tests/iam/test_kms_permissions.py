@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.iam.accounts import Account
 from tests.iam.conftest import Site
@@ -35,6 +36,16 @@ def test_rights_to_objects_are_none_to_keys(site: Site, iam: Any, keys: Keys) ->
         answer = rest.send("GET", f"/buckets/{keys.bucket}/objects/k")
         assert answer.status == 403
         assert b"kms:Decrypt" in answer.body
+
+
+def test_who_may_not_use_a_key_does_not_learn_its_state(site: Site, iam: Any, keys: Keys) -> None:
+    arn = keys.new()
+    user = User(site, iam, S3_ALL)
+    denied = message(keys.put, user.s3, "k", arn)
+    keys.kms.disable_key(KeyId=arn)
+    assert message(keys.put, user.s3, "k", arn) == denied
+    with pytest.raises(ClientError, match=r"KMS\.DisabledException"):
+        keys.put(keys.s3, "k", arn)
 
 
 def test_a_policy_opens_the_key_it_names(site: Site, iam: Any, keys: Keys) -> None:

@@ -72,7 +72,7 @@ def test_neither_a_disabled_nor_an_erased_key_opens_anything(tmp_path: Path, buc
     with pytest.raises(KmsDisabled):
         kms.object_key(encryption, PLACE)
     with pytest.raises(KmsDisabled):
-        kms.key_of(ACCOUNT, None)
+        kms.protect(kms.key_of(ACCOUNT, None), PLACE, CONTEXT, bucket_key)
     kms.kms(ACCOUNT).set_enabled(key.key_id, True)
     assert kms.object_key(encryption, PLACE) == made.object_key
     kms.keys.remove(key.key_id)
