@@ -5,9 +5,18 @@ no longer up to date. Every lookup is a few dictionary accesses.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from access.account_identities import (
+    NO_RIGHTS,
+    NOTHING_ALLOWED,
+    AccountIdentities,
+    Entry,
+    PolicyText,
+    Rights,
+)
+from access.arns import account_principal, policy_arn, role_arn, role_principal, user_arn, user_principal
 from access.identity import Credential, Principal, Session
 from access.keyring import KeyRing
 from access.managed_policies import BUILT_IN
@@ -18,7 +27,6 @@ from schemas.errors import ExpiredToken
 from schemas.identities import (
     ACCESS_KEY,
     ACCOUNT,
-    AS_WRITTEN,
     BLOCK,
     GROUP,
     KEY_USE,
@@ -30,14 +38,8 @@ from schemas.identities import (
     STORE,
     TYPES,
     USER,
-    AccessKey,
     Account,
-    Group,
     KeyUse,
-    Policy,
-    Provider,
-    Role,
-    User,
     row_name,
 )
 from schemas.recent import Recent
@@ -46,46 +48,6 @@ from schemas.rows import Identity
 KEPT_RIGHTS = 4096  # of an account's principals and sessions
 KEPT_SESSIONS = 4096
 _UNNAMED = (PROVIDER, LIMITS, KEY_USE, BLOCK)  # without a unique id
-NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[]}'
-
-
-class PolicyText(NamedTuple):
-    """A policy document. (id, seq) names its text for ever, so what was made of it can be kept under that.
-
-    id   arn of a managed policy, or <unique id of user, group or role>/<name>, or session/<digest>
-    seq  the event that set it last; 0 for those that never change
-    """
-
-    id: str
-    seq: int
-    text: str
-
-
-class Rights(NamedTuple):
-    """What is held of a principal, for `access.evaluation` to decide on.
-
-    The same object is given for a principal until something of its account changes.
-
-    identity  its own inline policies, those attached, and those of its groups
-    boundary  what it may do at most; None: not limited so
-    session   of a session with session policies: what that may do at most; None: not limited so
-    tags      aws:PrincipalTag; a session's go before those of user or role
-    """
-
-    identity: tuple[PolicyText, ...] = ()
-    boundary: PolicyText | None = None
-    session: tuple[PolicyText, ...] | None = None
-    tags: Mapping[str, str] = {}
-
-
-NO_RIGHTS = Rights()
-
-
-class Entry(NamedTuple):
-    """An identity and the event that set it."""
-
-    seq: int
-    document: Any
 
 
 class _Session(NamedTuple):
@@ -94,60 +56,6 @@ class _Session(NamedTuple):
     claims: SessionClaims
     version: int
     credential: Credential | None
-
-
-class AccountIdentities:
-    """What there is in one account. Every dictionary is by the names of rows."""
-
-    __slots__ = ("number", "rights", "seq", "tables")
-
-    def __init__(self, number: str) -> None:
-        self.number = number
-        self.seq = 0  # of the last change in the account
-        self.tables: dict[str, dict[str, Entry]] = {kind: {} for kind in TYPES}
-        self.rights: dict[str, Rights] = {}
-
-    def get(self, kind: str, name: str) -> Any:
-        """The document of that name (as anybody writes it), or None."""
-        entry = self.tables[kind].get(name if kind in AS_WRITTEN else row_name(name))
-        return None if entry is None else entry.document
-
-    def all(self, kind: str) -> Iterator[Any]:
-        """The documents of a kind in order of their names."""
-        table = self.tables[kind]
-        return (table[name].document for name in sorted(table))
-
-    @property
-    def account(self) -> Account | None:
-        return self.get(ACCOUNT, "")  # type: ignore[no-any-return]
-
-    def user(self, name: str) -> User | None:
-        return self.get(USER, name)  # type: ignore[no-any-return]
-
-    def group(self, name: str) -> Group | None:
-        return self.get(GROUP, name)  # type: ignore[no-any-return]
-
-    def role(self, name: str) -> Role | None:
-        return self.get(ROLE, name)  # type: ignore[no-any-return]
-
-    def policy(self, name: str) -> Policy | None:
-        return self.get(POLICY, name)  # type: ignore[no-any-return]
-
-    def provider(self, name: str) -> Provider | None:
-        return self.get(PROVIDER, name)  # type: ignore[no-any-return]
-
-    def access_key(self, access_key: str) -> AccessKey | None:
-        return self.get(ACCESS_KEY, access_key)  # type: ignore[no-any-return]
-
-    def keys_of(self, user: str) -> list[tuple[str, AccessKey]]:
-        """The access keys of a user (ROOT: of the account), with their ids, oldest first."""
-        table = self.tables[ACCESS_KEY]
-        owned = [(name, entry.document) for name, entry in table.items() if same(entry.document.user, user)]
-        return sorted(owned, key=lambda one: (one[1].created_at, one[0]))
-
-    def members(self, group: str) -> list[User]:
-        """The users in a group, by name."""
-        return [user for user in self.all(USER) if any(same(name, group) for name in user.groups)]
 
 
 class Directory:
@@ -452,55 +360,3 @@ class Directory:
 def open_directory(root: Credential, keys: KeyRing) -> Directory:
     """An empty directory whose secrets and tokens are sealed under that key ring."""
     return Directory(root, Secrets(keys), SessionTokens(keys))
-
-
-def account_principal(number: str, account: Account) -> Principal:
-    """The root of an account."""
-    arn = f"arn:aws:iam::{number}:root"
-    return Principal(account.canonical_id, account.name, "", "account", number, arn, number)
-
-
-def user_principal(number: str, account: Account, user: User) -> Principal:
-    """A user of an account."""
-    return Principal(
-        account.canonical_id,
-        account.name,
-        "",
-        "user",
-        number,
-        user_arn(number, user),
-        user.unique_id,
-        user.name,
-    )
-
-
-def role_principal(number: str, account: Account, role: Role, session: str) -> Principal:
-    """A session of a role."""
-    arn = f"arn:aws:sts::{number}:assumed-role/{role.name}/{session}"
-    unique_id = f"{role.unique_id}:{session}"
-    return Principal(account.canonical_id, account.name, "", "role", number, arn, unique_id, session)
-
-
-def user_arn(number: str, user: User) -> str:
-    return f"arn:aws:iam::{number}:user{user.path}{user.name}"
-
-
-def group_arn(number: str, group: Group) -> str:
-    return f"arn:aws:iam::{number}:group{group.path}{group.name}"
-
-
-def role_arn(number: str, role: Role) -> str:
-    return f"arn:aws:iam::{number}:role{role.path}{role.name}"
-
-
-def policy_arn(number: str, policy: Policy) -> str:
-    return f"arn:aws:iam::{number}:policy{policy.path}{policy.name}"
-
-
-def provider_arn(number: str, provider: Provider) -> str:
-    return f"arn:aws:iam::{number}:oidc-provider/{provider.name}"
-
-
-def same(one: str, other: str) -> bool:
-    """Whether both are the same name: case does not matter."""
-    return row_name(one) == row_name(other)

@@ -75,8 +75,8 @@ class KmsEnvelope:
         return self.kms(key.account).arn(key)
 
     def key_of(self, account: str, name: str | None) -> KmsKey:
-        """The key that is named, else the account's key of S3, whatever its state: who may not use it does not
-        learn that. Raises KmsNotFound."""
+        """The key that is named, else the account's key of S3, whatever its state: who may not use it does
+        not learn that. Raises KmsNotFound."""
         kms = self.kms(account)
         return kms.find(name) if name is not None else kms.key_of_s3()
 

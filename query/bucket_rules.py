@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from access.account_identities import Entry
 from access.acl import owner_only
-from access.directory import Entry
 from access.evaluation.policy import Policy, compile_policy
 from access.grants import compile_grants, granted_to
 from access.identity import Principal

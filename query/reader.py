@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from access.directory import Entry
+from access.account_identities import Entry
 from blobs.contract import BlobStore, Lent
 from index.contract import IndexReader, ListEntry
 from index.directory import BucketDirectory

@@ -1,6 +1,8 @@
 """From a principal to everything that is held of it: the directory's texts, compiled once."""
 
-from access.directory import Directory, PolicyText, Rights, role_arn
+from access.account_identities import PolicyText, Rights
+from access.arns import role_arn
+from access.directory import Directory
 from access.evaluation.caller import NOBODY, Caller
 from access.evaluation.policy import Policy, compile_policy
 from access.evaluation.principals import Who

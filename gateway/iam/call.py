@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from access.directory import AccountIdentities, Directory
+from access.account_identities import AccountIdentities
+from access.directory import Directory
 from access.identity import Principal
 from gateway.iam.parameters import Parameters
 from gateway.iam.web_identity import WebIdentity

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from access.directory import PolicyText
+from access.account_identities import PolicyText
 from access.evaluation.decide import Decision, Target, decide
 from access.evaluation.policy import Policy
 from access.evaluation.template import Context

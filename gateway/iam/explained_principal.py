@@ -2,7 +2,7 @@
 
 import re
 
-from access.directory import account_principal, role_arn, role_principal, user_arn, user_principal
+from access.arns import account_principal, role_arn, role_principal, user_arn, user_principal
 from access.identity import ANONYMOUS, Principal
 from gateway.iam.call import Call
 from gateway.iam.identity_arns import identity_arn, identity_at

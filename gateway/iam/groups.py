@@ -2,7 +2,7 @@
 
 import msgspec
 
-from access.directory import group_arn, same
+from access.arns import group_arn, same
 from gateway.iam.call import Call, Changes, Result, check_no_policies, moment, new_id
 from gateway.iam.users import found_user, shown_user
 from schemas.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity

@@ -3,7 +3,7 @@
 Only providers of the role's own account count, and only their issuers are ever asked for keys.
 """
 
-from access.directory import provider_arn
+from access.arns import provider_arn
 from access.openid.issuer_keys import IssuerKeys
 from access.openid.tokens import read, verify
 from gateway.iam.call import Call

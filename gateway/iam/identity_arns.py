@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from access.directory import group_arn, role_arn, user_arn
+from access.arns import group_arn, role_arn, user_arn
 from gateway.iam.call import Call
 from schemas.identities import GROUP, ROLE, USER
 

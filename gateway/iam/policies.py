@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from access.directory import policy_arn
+from access.arns import policy_arn
 from access.identity_policy import MANAGED_LIMIT, check_policy, length
 from access.managed_policies import ARN_PREFIX, BUILT_IN, CREATED_AT, DEFAULT_VERSION, BuiltIn
 from gateway.iam.call import Call, Changes, Result, moment, new_id, tag_list

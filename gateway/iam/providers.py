@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from access.directory import provider_arn
+from access.arns import provider_arn
 from access.openid.urls import is_issuer
 from gateway.iam.call import Call, Changes, Result, moment, tag_list
 from schemas.errors import EntityAlreadyExists, InvalidInput, InvalidProvider, LimitExceeded, NoSuchEntity

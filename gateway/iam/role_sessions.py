@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from access.directory import role_principal
+from access.arns import role_principal
 from access.evaluation.decide import Decision
 from access.identity_policy import SESSION_LIMIT, check_policy
 from access.session_tokens import TOKEN_LIMIT, SessionClaims

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from access.directory import role_arn
+from access.arns import role_arn
 from access.identity_policy import check_trust
 from gateway.iam.call import Call, Changes, Result, check_no_policies, moment, new_id, tag_list
 from gateway.iam.policies import managed_arn

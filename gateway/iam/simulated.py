@@ -6,7 +6,8 @@ Source: IAM API Reference, SimulatePrincipalPolicy and SimulateCustomPolicy.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from access.directory import Directory, PolicyText
+from access.account_identities import PolicyText
+from access.directory import Directory
 from access.evaluation.caller import Caller
 from access.evaluation.policy import Policy, compile_policy
 from access.evaluation.principals import Who

@@ -7,15 +7,8 @@ Management (IAM)".
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from access.directory import (
-    NOTHING_ALLOWED,
-    PolicyText,
-    group_arn,
-    policy_arn,
-    provider_arn,
-    role_arn,
-    user_arn,
-)
+from access.account_identities import NOTHING_ALLOWED, PolicyText
+from access.arns import group_arn, policy_arn, provider_arn, role_arn, user_arn
 from gateway.iam.call import Call
 from gateway.iam.identity_arns import identity_at
 from schemas.identities import ROLE, Account, Group, Role, User, row_name

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from access.directory import user_arn
+from access.arns import user_arn
 from gateway.iam.call import Call, Changes, Result, check_no_policies, moment, new_id, tag_list
 from gateway.iam.policies import managed_arn
 from schemas.errors import DeleteConflict, EntityAlreadyExists, InvalidInput, LimitExceeded, NoSuchEntity

@@ -4,7 +4,7 @@ embedded store."""
 import json
 from typing import Any
 
-from access.directory import account_principal, user_principal
+from access.arns import account_principal, user_principal
 from access.identity import ANONYMOUS, Principal
 from schemas.configurations.documents import encode_document
 from schemas.errors import StrandlineError
