@@ -11,6 +11,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -83,11 +84,18 @@ class TokenVerifier:
             raise InvalidToken("The provided token is not valid yet, or is valid for too long.")
 
 
-def token_key(token: str) -> str:
-    """The access key that a token which was verified is of."""
+class Told(NamedTuple):
+    """What a token says: the access key that it is of, and when it ends (Unix seconds)."""
+
+    access_key: str
+    ends: int
+
+
+def told(token: str) -> Told:
+    """What a token says that was verified."""
     claims = _claims(token.rpartition(".")[0].partition(".")[2])
     assert claims is not None
-    return claims.key
+    return Told(claims.key, claims.exp)
 
 
 def _signature(credential: Credential, head: str) -> bytes:

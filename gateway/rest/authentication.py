@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from access.identity import Principal
 from access.sigv4 import Verifier
-from access.tokens import token_key
+from access.tokens import told
 from schemas.errors import AccessDenied, NotImplementedOperation
 
 
@@ -26,11 +26,13 @@ class Caller(NamedTuple):
 
     sha256      of the body that was signed; None: not signed
     access_key  that signed it, or that the token is of
+    ends        when the token or the session does that it came with, Unix seconds; None: it has none
     """
 
     principal: Principal
     sha256: bytes | None
     access_key: str
+    ends: int | None
 
 
 class Authentication:
@@ -45,7 +47,8 @@ class Authentication:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             principal = self._tokens.verify(token.strip())
-            return Caller(principal, None, token_key(token.strip()))
+            claims = told(token.strip())
+            return Caller(principal, None, claims.access_key, claims.ends)
         query = request.scope["query_string"].decode("latin-1")
         signed = self._signatures.verify(request.method, request.scope["path"], query, headers)
         if signed.principal is None:
@@ -57,4 +60,6 @@ class Authentication:
             raise NotImplementedOperation(
                 f"the REST API takes a body as it is: {signed.payload} belongs to the S3 port"
             )
-        return Caller(signed.principal, signed.sha256, signed.principal.access_key)
+        session = signed.principal.session
+        ends = None if session is None else session.expires_at
+        return Caller(signed.principal, signed.sha256, signed.principal.access_key, ends)

@@ -32,6 +32,7 @@ class Progress:
     """What is known of a request so far; the edge reports it when the answer has gone out.
 
     access_key  that vouches for it, also by a token
+    ends        when the token or the session does that it came with, Unix seconds; None: it has none
     """
 
     request_id: bytes
@@ -39,6 +40,7 @@ class Progress:
     operation: str = ""
     principal: Principal = ANONYMOUS
     access_key: str = ""
+    ends: int | None = None
     bucket: str = ""
     key: str = ""
     error: str = ""
@@ -131,6 +133,7 @@ def _authenticated(request: Request, operation: str) -> Call:
     progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
     caller = authentication.caller(request, headers)
     progress.principal, progress.access_key = caller.principal, caller.access_key
+    progress.ends = caller.ends
     refuse_s3_headers(headers)
     _refuse_unknown_parameters(request)
     asked = s3_request(

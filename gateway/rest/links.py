@@ -49,22 +49,27 @@ Revokes = Annotated[Call, Depends(calling_service("DeleteLink"))]
 )
 async def create_link(call: Makes, bucket: str) -> Response:
     """A URL on the S3 port that lets its holder read or store one object. It works with the rights that the
-    caller's access key has when it is used; the caller must have them now, too."""
+    caller's access key has when it is used; the caller must have them now, too. Made with a bearer token
+    or in a session, it ends with that at the latest: `expires_at` tells."""
     wanted = await json_body(call, LinkRequest)
     call.progress.key = checked_key(wanted.key)
     await _require(call, OPERATIONS[wanted.method], wanted.key)
     row = await call.reader.bucket(bucket)
     signer, token = _signer(call)
     link_id, now = secrets.token_hex(16), int(time.time())
+    ends = now + wanted.expires_in
+    if call.progress.ends is not None:
+        # Who holds a token for minutes is not to make a key for days of it.
+        ends = max(now + 1, min(ends, call.progress.ends))
     link = Link(
-        wanted.method, wanted.key, signer.access_key, call.principal.unique_id, now * 1000,
-        (now + wanted.expires_in) * 1000, wanted.one_use, tuple(wanted.source),
+        wanted.method, wanted.key, signer.access_key, call.principal.unique_id, now * 1000, ends * 1000,
+        wanted.one_use, tuple(wanted.source),
     )  # fmt: skip
     await _store(call, row, link_id, link)
     scheme, host = _place(call, wanted.endpoint)
     target = presigned_target(
         signer, token, wanted.method, host, f"/{bucket}/{wanted.key}", {LINK: link_id},
-        call.services.region, now, wanted.expires_in,
+        call.services.region, now, ends - now,
     )  # fmt: skip
     made = MadeLink.of(link_id, link)
     made.url = f"{scheme}://{host}{target}"

@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -94,6 +95,23 @@ def test_a_link_by_bearer_token_and_by_session(links: Links) -> None:
     told = links.client("sts").get_session_token()["Credentials"]
     keys = (told["AccessKeyId"], told["SecretAccessKey"], told["SessionToken"])
     assert use(links.make(keys=keys, one_use=True)) == (200, b"v")
+
+
+def test_a_link_ends_with_the_token_or_session_that_made_it(links: Links) -> None:
+    owner = links.s3.list_buckets()["Owner"]["ID"]
+    credential = Credential(ACCESS_KEY, SECRET_KEY, ANONYMOUS._replace(id=owner))
+    token = issue_token(credential, time.time(), 600)
+    for asked, lasts in ((60, 60), (86_400, 600)):
+        status, made = links.ask("POST", body={"key": "k", "expires_in": asked}, token=token)
+        assert status == 201
+        told = datetime.fromisoformat(made["expires_at"]) - datetime.fromisoformat(made["created"])
+        assert lasts - 10 <= told.total_seconds() <= lasts
+        assert f"X-Amz-Expires={told.total_seconds():.0f}&" in made["url"]
+    session = links.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
+    keys = (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+    assert (
+        datetime.fromisoformat(links.make(keys=keys, expires_in=3600)["expires_at"]) <= session["Expiration"]
+    )
 
 
 def test_another_endpoint(links: Links) -> None:
