@@ -102,9 +102,10 @@ class Kms:
 
     def usable(self, name: str) -> KmsKey:
         """As `find`, for encrypting and decrypting. Raises KmsDisabled, KmsInvalidState (to be deleted)."""
-        return self._check_usable(self.find(name))
+        return self.check_usable(self.find(name))
 
-    def _check_usable(self, key: KmsKey) -> KmsKey:
+    def check_usable(self, key: KmsKey) -> KmsKey:
+        """The key, if it encrypts and decrypts. Raises as `usable`."""
         self._check_pending(key)
         if not key.enabled:
             raise KmsDisabled(f"{self.arn(key)} is disabled.")
@@ -132,7 +133,7 @@ class Kms:
         key_id = kms_ciphertext.key_id_of(ciphertext)
         if name is not None and self.find(name).key_id != key_id:
             raise KmsIncorrectKey()
-        key = self._check_usable(self.keys.get(key_id))
+        key = self.check_usable(self.keys.get(key_id))
         return kms_ciphertext.decrypt(key, ciphertext, context), key
 
     def generate(self, name: str, size: int, context: Mapping[str, str]) -> tuple[bytes, bytes, KmsKey]:
@@ -182,7 +183,7 @@ class Kms:
         """New bytes for what comes; what was encrypted stays readable."""
 
         def rotated(key: KmsKey) -> KmsKey:
-            self._check_usable(key)
+            self.check_usable(key)
             material = self._material(self._now(), on_demand=True)
             return msgspec.structs.replace(key, materials=(*key.materials, material))
 

@@ -83,7 +83,7 @@ class KmsEnvelope:
     def protect(self, key: KmsKey, place: Place, context: Mapping[str, str], bucket_key: bool) -> Protection:
         """A new object key, and the record of it. Raises KmsDisabled, KmsInvalidState."""
         kms = self.kms(key.account)
-        kms.usable(key.key_id)  # a key of the bucket that is at hand asks no more
+        kms.check_usable(key)  # where a key of the bucket is at hand, nothing else does
         object_key = os.urandom(OBJECT_KEY_BYTES)
         if bucket_key:
             secret = self._under_bucket_key(kms, key, place, context, object_key)

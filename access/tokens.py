@@ -11,7 +11,6 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
@@ -25,7 +24,9 @@ _CLOCK_SKEW = 60  # seconds a token may seem to come from the future
 _LENGTH_LIMIT = 1024
 
 
-class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a token says: see above."""
+
     key: str
     sub: str
     iat: int
@@ -33,7 +34,7 @@ class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(_Claims)
+_decoder = msgspec.json.Decoder(Claims)
 
 
 def issue_token(credential: Credential, now: float, lifetime: int = DEFAULT_LIFETIME) -> str:
@@ -46,7 +47,7 @@ def issue_token(credential: Credential, now: float, lifetime: int = DEFAULT_LIFE
             f"A token cannot live for {lifetime} seconds: give 1 to {MAX_LIFETIME} (7 days)."
         )
     begin = int(now)
-    claims = _Claims(credential.access_key, credential.principal.id, begin, begin + lifetime)
+    claims = Claims(credential.access_key, credential.principal.id, begin, begin + lifetime)
     head = f"{PREFIX}.{_encode(_encoder.encode(claims))}"
     return f"{head}.{_encode(_signature(credential, head))}"
 
@@ -76,7 +77,7 @@ class TokenVerifier:
         self._check_time(claims)
         return credential.principal._replace(access_key="")
 
-    def _check_time(self, claims: _Claims) -> None:
+    def _check_time(self, claims: Claims) -> None:
         now = self._clock()
         if now >= claims.exp:
             raise InvalidToken("The provided token has expired.")
@@ -84,18 +85,11 @@ class TokenVerifier:
             raise InvalidToken("The provided token is not valid yet, or is valid for too long.")
 
 
-class Told(NamedTuple):
-    """What a token says: the access key that it is of, and when it ends (Unix seconds)."""
-
-    access_key: str
-    ends: int
-
-
-def told(token: str) -> Told:
+def claims_of(token: str) -> Claims:
     """What a token says that was verified."""
     claims = _claims(token.rpartition(".")[0].partition(".")[2])
     assert claims is not None
-    return Told(claims.key, claims.exp)
+    return claims
 
 
 def _signature(credential: Credential, head: str) -> bytes:
@@ -103,7 +97,7 @@ def _signature(credential: Credential, head: str) -> bytes:
     return hmac.digest(key, head.encode("utf-8", "replace"), "sha256")
 
 
-def _claims(text: str) -> _Claims | None:
+def _claims(text: str) -> Claims | None:
     content = _decode(text)
     if content is None:
         return None

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from access.identity import Principal
 from access.sigv4 import Verifier
-from access.tokens import told
+from access.tokens import claims_of
 from schemas.errors import AccessDenied, NotImplementedOperation
 
 
@@ -47,8 +47,8 @@ class Authentication:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             principal = self._tokens.verify(token.strip())
-            claims = told(token.strip())
-            return Caller(principal, None, claims.access_key, claims.ends)
+            claims = claims_of(token.strip())
+            return Caller(principal, None, claims.key, claims.exp)
         query = request.scope["query_string"].decode("latin-1")
         signed = self._signatures.verify(request.method, request.scope["path"], query, headers)
         if signed.principal is None:

@@ -32,7 +32,6 @@ class Progress:
     """What is known of a request so far; the edge reports it when the answer has gone out.
 
     access_key  that vouches for it, also by a token
-    ends        when the token or the session does that it came with, Unix seconds; None: it has none
     """
 
     request_id: bytes
@@ -40,7 +39,6 @@ class Progress:
     operation: str = ""
     principal: Principal = ANONYMOUS
     access_key: str = ""
-    ends: int | None = None
     bucket: str = ""
     key: str = ""
     error: str = ""
@@ -60,6 +58,7 @@ class Call:
     """A request that may go on, and what it can be served with.
 
     sha256   of the body, where it was signed
+    ends     when the token or the session does that it came with, Unix seconds; None: it has none
     asked    the same as a request of S3
     reading  of a request that reads: tells whether its caller may know that there is nothing (None: it may)
     """
@@ -70,6 +69,7 @@ class Call:
     origin: Origin
     principal: Principal
     sha256: bytes | None
+    ends: int | None
     progress: Progress
     asked: S3Request
     reading: Asking | None
@@ -133,7 +133,6 @@ def _authenticated(request: Request, operation: str) -> Call:
     progress.key = request.path_params.get("key", "") or request.query_params.get("key", "")
     caller = authentication.caller(request, headers)
     progress.principal, progress.access_key = caller.principal, caller.access_key
-    progress.ends = caller.ends
     refuse_s3_headers(headers)
     _refuse_unknown_parameters(request)
     asked = s3_request(
@@ -141,7 +140,8 @@ def _authenticated(request: Request, operation: str) -> Call:
     )
     origin = Origin(progress.request_id, caller.principal.id, progress.source, operation)
     return Call(
-        request, headers, services, origin, caller.principal, caller.sha256, progress, asked, None
+        request, headers, services, origin, caller.principal, caller.sha256, caller.ends,
+        progress, asked, None,
     )  # fmt: skip
 
 

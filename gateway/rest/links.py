@@ -58,9 +58,9 @@ async def create_link(call: Makes, bucket: str) -> Response:
     signer, token = _signer(call)
     link_id, now = secrets.token_hex(16), int(time.time())
     ends = now + wanted.expires_in
-    if call.progress.ends is not None:
+    if call.ends is not None:
         # Who holds a token for minutes is not to make a key for days of it.
-        ends = max(now + 1, min(ends, call.progress.ends))
+        ends = max(now + 1, min(ends, call.ends))
     link = Link(
         wanted.method, wanted.key, signer.access_key, call.principal.unique_id, now * 1000, ends * 1000,
         wanted.one_use, tuple(wanted.source),

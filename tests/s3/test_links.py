@@ -85,11 +85,16 @@ def test_a_link_ends(links: Links) -> None:
     assert links.ask("GET")[1]["links"] == []
 
 
-def test_a_link_by_bearer_token_and_by_session(links: Links) -> None:
-    root = links.client("sts").get_caller_identity()["Account"]
+def bearer_token(links: Links, lifetime: int) -> str:
+    """The operator's, for so many seconds."""
     owner = links.s3.list_buckets()["Owner"]["ID"]
     credential = Credential(ACCESS_KEY, SECRET_KEY, ANONYMOUS._replace(id=owner))
-    status, made = links.ask("POST", body={"key": "k"}, token=issue_token(credential, time.time()))
+    return issue_token(credential, time.time(), lifetime)
+
+
+def test_a_link_by_bearer_token_and_by_session(links: Links) -> None:
+    root = links.client("sts").get_caller_identity()["Account"]
+    status, made = links.ask("POST", body={"key": "k"}, token=bearer_token(links, 3600))
     assert (status, made["access_key"], made["made_by"]) == (201, ACCESS_KEY, root)
     assert use(made) == (200, b"v")
     told = links.client("sts").get_session_token()["Credentials"]
@@ -98,9 +103,7 @@ def test_a_link_by_bearer_token_and_by_session(links: Links) -> None:
 
 
 def test_a_link_ends_with_the_token_or_session_that_made_it(links: Links) -> None:
-    owner = links.s3.list_buckets()["Owner"]["ID"]
-    credential = Credential(ACCESS_KEY, SECRET_KEY, ANONYMOUS._replace(id=owner))
-    token = issue_token(credential, time.time(), 600)
+    token = bearer_token(links, 600)
     for asked, lasts in ((60, 60), (86_400, 600)):
         status, made = links.ask("POST", body={"key": "k", "expires_in": asked}, token=token)
         assert status == 201
